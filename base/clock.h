@@ -1,0 +1,24 @@
+/* The two clocks: wall time for dates that are kept, monotonic time for durations. */
+#ifndef REFRESHD_BASE_CLOCK_H
+#define REFRESHD_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* clock_unix: wall clock, unix seconds. */
+static inline uint32_t clock_unix(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec < 0 ? 0 : (uint32_t)now.tv_sec;
+}
+
+/* clock_monotonic: seconds since some fixed moment; for differences only. */
+static inline double clock_monotonic(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+#endif

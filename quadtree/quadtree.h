@@ -1,0 +1,54 @@
+/* A linear quadtree: points as sorted Morton codes, with a search directory that is used where it
+ * lies, for example in a mapped file. Nothing here allocates or does I/O; reading is safe from any
+ * number of threads.
+ *
+ *   codes:     count x uint64, little-endian, strictly ascending
+ *   directory: quadtree_directory_bytes(count) bytes, made by quadtree_build
+ *
+ * Hostile codes or directories (checksums are the caller's) give wrong rows, never an access
+ * outside the two regions and never an endless loop. */
+#ifndef REFRESHD_QUADTREE_QUADTREE_H
+#define REFRESHD_QUADTREE_QUADTREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "quadtree/point.h"
+
+struct quadtree {
+    const uint64_t *codes;
+    size_t count;
+    const uint64_t *directory; /* layout private to quadtree.c; normative text in FORMAT.md */
+};
+
+struct nearest {
+    size_t row;      /* index into codes */
+    double distance; /* metres */
+};
+
+/* quadtree_directory_bytes: size of the directory for count codes (0 for none). */
+size_t quadtree_directory_bytes(size_t count);
+
+/* quadtree_build: fill the directory for codes. The result depends on the codes alone. */
+void quadtree_build(const uint64_t *codes, size_t count, uint64_t *directory);
+
+/* quadtree_sort: sort codes ascending in place; scratch holds as many (radix sort). */
+void quadtree_sort(uint64_t *codes, uint64_t *scratch, size_t count);
+
+/* quadtree_lower_bound: the first row whose code is at least code; count when there is none. */
+size_t quadtree_lower_bound(const struct quadtree *tree, uint64_t code);
+
+/* quadtree_nearest: the entry at the least great-circle distance from query among those at
+ * distance <= radius metres (INFINITY for any); ties go to the lower row. Returns false and leaves
+ * *out when there is none. Exact at the antimeridian and the poles. */
+bool quadtree_nearest(const struct quadtree *tree, struct point query, double radius,
+                      struct nearest *out);
+
+/* quadtree_nearest_batch: quadtree_nearest for n queries, faster than one by one because memory
+ * reads of several queries overlap. out[i].row is SIZE_MAX on a miss. out[i].distance on entry is
+ * ignored. */
+void quadtree_nearest_batch(const struct quadtree *tree, const struct point *queries, size_t n,
+                            double radius, struct nearest *out);
+
+#endif
