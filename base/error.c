@@ -55,8 +55,10 @@ int error_prefix(struct error *err, const char *format, ...)
     va_start(arguments, format);
     int length = vsnprintf(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < sizeof err->message)
-        (void)snprintf(err->message + length, sizeof err->message - (size_t)length, ": %s", old);
+    if (length >= 0 && (size_t)length + 3 < sizeof err->message) {
+        int room = (int)(sizeof err->message - (size_t)length - 3);
+        (void)snprintf(err->message + length, (size_t)room + 3, ": %.*s", room, old);
+    }
     return -1;
 }
 
