@@ -1,0 +1,182 @@
+/* The ledger: the durable record of runs, in LMDB under STATE/ledger. What it acknowledged is
+ * never asked again.
+ *
+ * One active run at most. It goes through phases; each change is one transaction:
+ *   PHASE_SNAPSHOT   point files are being written (redone from the start after a crash)
+ *   PHASE_REFRESH    point files exist; shares are answered batch by batch, tiles rebuilt
+ *   PHASE_PUBLISH    every tile is rebuilt and the gate was passed or overridden
+ *   then it ends: published, cancelled or failed, and moves to the history.
+ * Orthogonal to the phase it may be paused or held, with a reason.
+ *
+ * Every value carries a version and a checksum; hostile bytes give ERROR_CORRUPT naming the file.
+ * Any thread may read; writes are serialised inside. Errors for a full disk are ERROR_DISK_FULL. */
+#ifndef REFRESHD_STAGES_LEDGER_H
+#define REFRESHD_STAGES_LEDGER_H
+
+#include "cachefmt/manifest.h"
+#include "stages/answerlog.h"
+#include "stages/answers.h"
+
+enum run_phase { PHASE_SNAPSHOT, PHASE_REFRESH, PHASE_PUBLISH };
+enum run_stop { STOP_NONE, STOP_PAUSED, STOP_HELD };
+enum run_result { RESULT_NONE, RESULT_PUBLISHED, RESULT_CANCELLED, RESULT_FAILED };
+extern const char *const run_result_names[]; /* "none", "published", "cancelled", "failed" */
+
+/* What the operator asked for, with the configuration's values where nothing else was said. */
+struct run_parameters {
+    uint32_t cutoff;      /* entries dated before this are asked again; UINT32_MAX = all */
+    double older_than;    /* seconds, as given; 0 = every entry */
+    double finish_within; /* seconds from started_at; 0 = none */
+    double rate;          /* points per second; 0 = unlimited */
+    unsigned workers;
+    unsigned concurrency;
+    unsigned shares;      /* point files */
+    bool publish_tiles;   /* publish = tile */
+    bool retry_failed;    /* only what the last run's failures list */
+    bool some_tiles;      /* only tiles whose bit is set in tiles */
+    uint8_t tiles[(GRID_SIDE_LIMIT * GRID_SIDE_LIMIT + 7) / 8];
+};
+
+struct run_counts {
+    uint64_t total;    /* entries of the new generation: selected + carried */
+    uint64_t selected; /* points to ask */
+    uint64_t carried;  /* entries not asked */
+    uint64_t settled[SETTLED_COUNT]; /* committed answers */
+    uint64_t causes[CAUSE_COUNT];
+    uint64_t retried;
+    uint64_t changed;  /* of rebuilt tiles: entries whose address differs from before */
+    uint64_t shares_done;
+    uint64_t tiles_rebuilt;
+};
+
+struct run_record {
+    char id[RUN_ID_BYTES];
+    struct run_parameters parameters;
+    enum run_phase phase;
+    enum run_stop stop;
+    char reason[600];        /* of the stop or the failure; "" = none */
+    uint64_t base_generation; /* refreshed */
+    struct pair_id base_digest;
+    uint64_t generation;      /* to be published */
+    struct grid grid;
+    uint32_t started_at;      /* unix seconds */
+    uint32_t ended_at;        /* 0 while active */
+    double elapsed;           /* seconds of work so far, over restarts, without pauses */
+    struct run_counts counts;
+    struct answer_place log_end;
+    enum run_result result;
+    bool forced;              /* the gate was overridden */
+    char provider[32];
+};
+
+/* What the rebuild found out about one tile. */
+struct tile_record {
+    uint32_t tile;
+    struct manifest_tile row; /* for the new manifest */
+    uint64_t compared;        /* entries that had an outcome found before and were asked */
+    uint64_t found_before;    /* entries found in the old pair */
+    uint64_t changed, lost, gained, country_changed;
+};
+
+struct ledger;
+
+/* ledger_open: open or make STATE/ledger. */
+int ledger_open(struct ledger **out, const char *directory, struct error *err);
+void ledger_close(struct ledger *ledger); /* NULL is allowed */
+
+/* ledger_run: the active run. 1 = *out filled, 0 = none, -1. */
+int ledger_run(struct ledger *ledger, struct run_record *out, struct error *err);
+
+/* ledger_run_begin: record a new active run. ERROR_STATE when one is active. */
+int ledger_run_begin(struct ledger *ledger, const struct run_record *run, struct error *err);
+
+/* ledger_run_update: replace the active run's record but its counts and log_end, which only
+ * commits change. */
+int ledger_run_update(struct ledger *ledger, const struct run_record *run, struct error *err);
+
+/* ledger_snapshot_done: the point files are durable: enter PHASE_REFRESH with total, selected,
+ * carried and the number of selected points of each tile (grid_tiles of them). */
+int ledger_snapshot_done(struct ledger *ledger, const struct run_counts *counts,
+                         const uint64_t *selected_by_tile, size_t tiles, struct error *err);
+
+/* ledger_selected_by_tile: what ledger_snapshot_done recorded, `tiles` of them into out. */
+int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles,
+                            struct error *err);
+
+/* One group commit, all or nothing: batches that are durable in the answer log. */
+struct committed_batch {
+    const struct answer_batch *batch; /* sealed */
+    struct answer_place place;
+    bool share_done; /* its last rows: the point file may go */
+};
+int ledger_commit(struct ledger *ledger, const struct committed_batch *batches, size_t count,
+                  struct answer_place log_end, struct error *err);
+
+/* ledger_share_batches: committed batches of one share in order of commit; *places is the caller's
+ * to free. */
+int ledger_share_batches(struct ledger *ledger, uint32_t share, struct answer_place **places,
+                         size_t *count, struct error *err);
+
+/* ledger_share_answered: set bit i of bitmap (zeroed, `points` bits) for each committed ordinal of
+ * the share; *answered is how many. */
+int ledger_share_answered(struct ledger *ledger, uint32_t share, uint8_t *bitmap, uint32_t points,
+                          uint32_t *answered, struct error *err);
+
+/* ledger_answered_by_share: committed answers of every share, into out[shares]. */
+int ledger_answered_by_share(struct ledger *ledger, uint32_t *out, uint32_t shares,
+                             struct error *err);
+
+/* A small count by country code; unknown or missing codes count under "". */
+struct country_count {
+    char code[4];
+    uint64_t count;
+};
+
+/* ledger_tile_rebuilt: record a rebuilt tile, once; a repeat replaces the earlier record and its
+ * share of the counts. */
+int ledger_tile_rebuilt(struct ledger *ledger, const struct tile_record *tile,
+                        const struct country_count *changed_by_country, size_t countries,
+                        struct error *err);
+
+/* ledger_tile: 1 = *out filled, 0 = not rebuilt yet, -1. */
+int ledger_tile(struct ledger *ledger, uint32_t tile, struct tile_record *out, struct error *err);
+
+/* ledger_run_end: move the active run to the history with its result and drop its working data.
+ * Failures and the report stay for the last 10 runs. */
+int ledger_run_end(struct ledger *ledger, const struct run_record *run, struct error *err);
+
+/* ledger_history: ended runs, newest first, at most `limit`; the caller frees *runs. */
+int ledger_history(struct ledger *ledger, size_t limit, struct run_record **runs, size_t *count,
+                   struct error *err);
+
+/* ledger_find_run: the active or an ended run by id; "" = the newest. 1, 0 = unknown, -1. */
+int ledger_find_run(struct ledger *ledger, const char *id, struct run_record *out,
+                    struct error *err);
+
+/* ledger_changed_by_country: sums over the run's tiles; the caller frees *rows. */
+int ledger_changed_by_country(struct ledger *ledger, const char *run, struct country_count **rows,
+                              size_t *count, struct error *err);
+
+struct failure {
+    struct point point;
+    enum failure_cause cause;
+    uint16_t status;
+    uint16_t attempts;
+    char detail[256];
+};
+
+/* ledger_failures: call each failure of a run in tile and Morton order; a callback result other
+ * than 0 ends the walk and is returned. */
+typedef int failure_callback(void *context, const struct failure *failure);
+int ledger_failures(struct ledger *ledger, const char *run, failure_callback *callback,
+                    void *context, struct error *err);
+
+/* A forward-only test for membership among a run's failures, asked in tile and Morton order. */
+struct failure_walk;
+int failure_walk_open(struct failure_walk **out, struct ledger *ledger, const char *run,
+                      struct error *err);
+/* failure_walk_has: 1 yes, 0 no, -1 error. */
+int failure_walk_has(struct failure_walk *walk, uint32_t tile, uint64_t code, struct error *err);
+void failure_walk_close(struct failure_walk *walk);
+
+#endif

@@ -1,0 +1,128 @@
+/* The line: snapshot, geocode, write, rebuild, publish under one roof. The daemon owns one line;
+ * the line owns the ledger, the threads of the active run and their order of start and stop.
+ *
+ *   line_open(&line, &settings, err);      opens the ledger, repairs torn tails
+ *   line_continue(line, err);              an unfinished, unpaused run goes on
+ *   line_start / line_pause / ...          any time, from the daemon's thread
+ *   line_close(line);                      stops cleanly (what is in flight is committed), frees
+ *
+ * A conductor thread of the line takes the run through its phases. All functions below return at
+ * once (but line_open and line_close) and may be called from one thread, the daemon's; line_status
+ * from any. Errors inside a run never kill the daemon: the run pauses with the reason. */
+#ifndef REFRESHD_STAGES_LINE_H
+#define REFRESHD_STAGES_LINE_H
+
+#include "geocoder/geocoder.h"
+#include "stages/gate.h"
+#include "stages/ledger.h"
+
+struct line_settings {
+    const char *cache_directory;
+    const char *state_directory;
+    unsigned keep_generations;
+    struct geocoder_settings geocoder;
+    unsigned batch;
+    unsigned retries;
+    struct gate_limits gate;
+    /* Called from any thread of the line: one log line. name is a stable event name
+     * ("run_started"), text is key=value pairs. level: 0 error, 1 warning, 2 info. */
+    void (*event)(void *context, int level, const char *name, const char *text);
+    void *context;
+};
+
+enum line_state {
+    LINE_IDLE,
+    LINE_SNAPSHOT,
+    LINE_REFRESHING,
+    LINE_PAUSED,
+    LINE_HELD,
+    LINE_PUBLISHING,
+    LINE_FAILED, /* the last run ended by an error and none was started since */
+    LINE_STATES
+};
+extern const char *const line_state_names[LINE_STATES];
+
+enum station {
+    STATION_SNAPSHOT,
+    STATION_GEOCODE,
+    STATION_WRITE,
+    STATION_REBUILD,
+    STATION_PUBLISH,
+    STATION_COUNT
+};
+extern const char *const station_names[STATION_COUNT];
+
+struct line_status {
+    enum line_state state;
+    struct run_record run; /* active, or id "" */
+    bool draining;         /* a pause was asked for and something is still in flight */
+    char reason[600];
+    uint64_t generation;   /* published; 0 = none */
+    uint32_t tiles;        /* of the grid */
+    uint32_t shares_active;
+    uint64_t requests_sent, points_retried, points_in_flight;
+    double requests_per_second, points_per_second;
+    double rate;           /* in force; 0 = unlimited */
+    double elapsed;        /* seconds */
+    double eta;            /* seconds; < 0 = unknown */
+    int deadline_fits;     /* 1, 0, -1 = no deadline or unknown */
+    struct {
+        double busy; /* 0 to 1, over the last seconds */
+        uint64_t queue;
+    } stations[STATION_COUNT];
+    enum station bottleneck;
+    struct run_record last_run; /* newest ended, or id "" */
+};
+
+struct line;
+
+int line_open(struct line **out, const struct line_settings *settings, struct error *err);
+void line_close(struct line *line); /* NULL is allowed */
+
+/* line_continue: take up the unfinished run, if there is one and it is not paused or held. */
+int line_continue(struct line *line, struct error *err);
+
+/* line_start: begin a run with these parameters (cutoff is computed from older_than). id gets its
+ * name. When nothing is stale: *nothing is true, no run is made. ERROR_STATE when one is active. */
+int line_start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
+               bool *nothing, struct error *err);
+
+/* line_plan: what a start with these parameters would do. points_per_second is measured from
+ * earlier runs of the same provider; 0 = nothing measured yet. */
+struct line_plan {
+    uint64_t points, carried, requests, disk_bytes, disk_free;
+    double points_per_second;
+    double duration; /* seconds; < 0 = unknown */
+    int deadline_fits; /* 1, 0, -1 = no deadline or unknown */
+};
+int line_plan(struct line *line, const struct run_parameters *parameters, struct line_plan *plan,
+              struct error *err);
+
+/* line_pause: begin to drain; line_status says paused and not draining when nothing is in flight
+ * any more. Durable. Pausing a paused run is fine. ERROR_STATE without a run, as below. */
+int line_pause(struct line *line, const char *reason, struct error *err);
+int line_resume(struct line *line, struct error *err);
+int line_cancel(struct line *line, struct error *err);
+
+/* line_publish: publish a held run; without force the gate is asked again first: *held tells. */
+int line_publish(struct line *line, bool force, bool *held, struct error *err);
+
+/* line_set: change the active run at once. Negative = leave. */
+struct line_change {
+    double rate, finish_within;
+    int workers, concurrency;
+};
+int line_set(struct line *line, const struct line_change *change, struct error *err);
+
+void line_status(struct line *line, struct line_status *status);
+
+/* line_is_active: a run exists (also paused or held): the cache must not be changed by others. */
+bool line_is_active(struct line *line);
+
+/* line_ledger: for history, failures and reports; reading is safe from any thread. */
+struct ledger *line_ledger(struct line *line);
+
+/* line_cache_changed: the daemon imported or rolled back; look at the directory again. */
+void line_cache_changed(struct line *line);
+
+#endif

@@ -1,0 +1,44 @@
+/* The snapshot: walk the pairs of the generation to refresh in tile order, choose the points to
+ * ask, and write them as point files in equal shares. A pure function of generation and
+ * parameters, so that a crash redoes it with the same bytes. */
+#ifndef REFRESHD_STAGES_SNAPSHOT_H
+#define REFRESHD_STAGES_SNAPSHOT_H
+
+#include "cachefmt/cache.h"
+#include "stages/control.h"
+#include "stages/ledger.h"
+
+struct snapshot_plan {
+    uint64_t total;    /* entries */
+    uint64_t selected; /* points to ask */
+    uint64_t *selected_by_tile; /* owned: snapshot_plan_free */
+    uint64_t disk_bytes; /* needed for point files, answers and new pairs, estimated */
+};
+
+/* Progress for status, written by the snapshot's thread, read by anybody. */
+struct snapshot_progress {
+    _Atomic uint64_t walked;
+};
+
+/* snapshot_plan: count. retry_of names the run whose failures are asked again when
+ * parameters->retry_failed. ERROR_CANCELED when control ends. control and progress may be NULL. */
+int snapshot_plan(struct snapshot_plan *plan, const struct cache *cache,
+                  const struct run_parameters *parameters, struct ledger *ledger,
+                  const char *retry_of, const struct control *control,
+                  struct snapshot_progress *progress, struct error *err);
+void snapshot_plan_free(struct snapshot_plan *plan);
+
+/* snapshot_check_space: is there room in the two directories? ERROR_DISK_FULL "disk full: PATH
+ * (needs 12 GB, 3 GB free)" otherwise. */
+int snapshot_check_space(const struct snapshot_plan *plan, const char *state_directory,
+                         const char *cache_directory, struct error *err);
+
+/* snapshot_write: write the point files into directory (emptied first), durable when it returns:
+ * written under a temporary name, synced, renamed. Empty shares have no file. */
+int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
+                   const struct run_parameters *parameters, struct ledger *ledger,
+                   const char *retry_of, const char *directory, const char run[RUN_ID_BYTES],
+                   const struct control *control, struct snapshot_progress *progress,
+                   struct error *err);
+
+#endif
