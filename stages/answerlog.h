@@ -4,6 +4,8 @@
 #ifndef REFRESHD_STAGES_ANSWERLOG_H
 #define REFRESHD_STAGES_ANSWERLOG_H
 
+#include <stdint.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
 
