@@ -57,21 +57,141 @@ $(BUILD)/refreshd: $(DAEMON_OBJECTS) $(LIBRARY)
 $(BUILD)/refreshctl: $(CTL_OBJECTS) $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# --- unit tests: one program for each tests/unit/test_*.c ---------------------
+# --- tests --------------------------------------------------------------------
+# One cmocka program for each tests/unit/test_*.c; a refreshd whose table of providers has the stub
+# geocoder in it for the end-to-end tests.
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
+UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
+UNIT_HELPER_OBJECTS := $(UNIT_HELPERS:%.c=$(BUILD)/%.o)
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS) -lcmocka
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_HELPER_OBJECTS) $(LIBRARY)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_HELPER_OBJECTS) $(LIBRARY) $(LIBS) -lcmocka
+
+$(BUILD)/tests/refreshd: $(DAEMON_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PRECIOUS: $(BUILD)/%.o
-.PHONY: unit
-unit: $(UNIT_PROGRAMS)
-	@set -e; for t in $(UNIT_PROGRAMS); do echo "== $$t"; $$t; done
+.PHONY: test-programs unit e2e
+test-programs: all $(UNIT_PROGRAMS) $(BUILD)/tests/refreshd
 
-.PHONY: clean
+unit: $(UNIT_PROGRAMS)
+	@set -e; for program in $(UNIT_PROGRAMS); do echo "== $$program"; $$program; done
+
+PYTEST_FLAGS ?=
+e2e: all $(BUILD)/tests/refreshd
+	REFRESHD_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+		$(PYTEST_FLAGS) tests/e2e
+
+# What users and CI call: installs what is missing, builds, runs everything.
+.PHONY: test run-tests check-san
+test: deps-test
+	$(MAKE) -j2 WERROR=1 test-programs
+	$(MAKE) WERROR=1 run-tests
+
+run-tests: lint unit e2e
+
+# Every unit test under ASan+UBSan and under TSan, and the end-to-end tests that are not about
+# speed or a thousand kills under ASan+UBSan.
+ASAN := CC=clang SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/asan
+TSAN := CC=clang SAN=thread OPT=-O1 BUILD=$(BUILD)/tsan
+check-san: deps-test
+	$(MAKE) -j2 $(ASAN) test-programs
+	$(MAKE) $(ASAN) unit
+	$(MAKE) -j2 $(TSAN) test-programs
+	$(MAKE) $(TSAN) unit
+	$(MAKE) $(ASAN) PYTEST_FLAGS="-m sanitized" e2e
+	$(MAKE) $(TSAN) PYTEST_FLAGS="-m sanitized" e2e
+
+# --- style: formatting, banned calls, file maps ---------------------------------
+SOURCES := $(foreach d,$(LIB_DIRS) daemon tests tests/unit tests/fuzz tests/bench tests/support \
+	geocoder/gazetteer,$(wildcard $(d)/*.c $(d)/*.h))
+.PHONY: lint format
+lint:
+	tests/lint.sh $(SOURCES)
+
+format:
+	clang-format -i $(SOURCES)
+
+# --- fuzzing: each parser of hostile bytes, for a bounded time -------------------
+FUZZ_SECONDS ?= 20
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BUILD := $(BUILD)/fuzz
+FUZZ_FLAGS := CC=clang SAN=address,undefined,fuzzer-no-link OPT=-O1 BUILD=$(FUZZ_BUILD)
+FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(FUZZ_BUILD)/%)
+.PHONY: fuzz fuzz-programs
+fuzz: deps-test
+	$(MAKE) -j2 $(FUZZ_FLAGS) fuzz-programs
+	@set -e; for program in $(notdir $(FUZZ_SOURCES:.c=)); do echo "== $$program"; \
+		mkdir -p $(FUZZ_BUILD)/corpus/$$program; \
+		$(FUZZ_BUILD)/$$program -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
+			-print_final_stats=0 -verbosity=0 -artifact_prefix=$(FUZZ_BUILD)/ \
+			$(FUZZ_BUILD)/corpus/$$program; done
+	@echo "fuzz: $(words $(FUZZ_SOURCES)) passed, 0 failed"
+
+fuzz-programs: $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/%)
+
+ifneq ($(findstring fuzzer,$(SAN)),)
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY) $(BUILD)/daemon/protocol.o
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/daemon/protocol.o \
+		$(LIBRARY) $(LIBS)
+endif
+
+# --- benchmarks against what users would pick instead ----------------------------
+BENCH_C := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+BENCH_CXX := $(patsubst tests/bench/%.cc,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.cc))
+$(BUILD)/bench/%: tests/bench/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+$(BUILD)/bench/%: tests/bench/%.cc $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -I. $(OPT) -g -Wall -Wextra -pthread -o $@ $< $(LIBRARY) $(LIBS)
+
+.PHONY: bench bench-programs
+bench-programs: all $(BENCH_C) $(BENCH_CXX)
+bench: deps-bench
+	$(MAKE) -j2 bench-programs
+	REFRESHD_BUILD=$(abspath $(BUILD)) tests/bench/run.sh
+
+# --- demo -----------------------------------------------------------------------
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/demo/make-places
+	@REFRESHD_BUILD=$(abspath $(BUILD)) tests/demo/demo.sh
+
+$(BUILD)/demo/make-places: tests/demo/make_places.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+
+# --- packages, install -------------------------------------------------------------
+.PHONY: deps deps-test deps-bench
+deps:
+	@tests/install-packages.sh $(PACKAGES)
+deps-test:
+	@tests/install-packages.sh $(PACKAGES) $(TEST_PACKAGES)
+deps-bench:
+	@tests/install-packages.sh $(PACKAGES) $(BENCH_PACKAGES)
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/refreshd $(DESTDIR)$(PREFIX)/sbin/refreshd
+	install -m 755 $(BUILD)/refreshctl $(DESTDIR)$(PREFIX)/bin/refreshctl
+
+.PHONY: clean help
 clean:
 	rm -rf $(BUILD)
+
+help:
+	@echo "make            build $(BUILD)/refreshd and $(BUILD)/refreshctl"
+	@echo "make demo       a refresh of a million real-looking points, killed and resumed"
+	@echo "make test       install what is needed, build, run every test"
+	@echo "make check-san  the tests under ASan+UBSan and under TSan"
+	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (20)"
+	@echo "make bench      ratios against what users would pick instead"
+	@echo "make install    into DESTDIR and PREFIX"
+	@echo "make deps       the Debian packages for building"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
