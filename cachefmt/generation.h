@@ -26,6 +26,11 @@ void cache_lock_release(struct cache_lock *lock); /* NULL is allowed */
 int generation_pair_paths(const char *directory, uint32_t tile, uint64_t built, char **index_path,
                           char **data_path, struct error *err);
 
+/* generation_pair_open: open the pair of a manifest's row (not an empty tile's) and check that its
+ * headers say what the row says. ERROR_MISSING when a file is not there. */
+int generation_pair_open(struct pair **out, const char *directory, const struct manifest_tile *row,
+                         struct error *err);
+
 /* generation_current: the published manifest. ERROR_MISSING when nothing was published yet; the
  * message then says how to begin (cache import). */
 int generation_current(const char *directory, struct manifest **out, struct error *err);

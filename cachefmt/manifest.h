@@ -32,6 +32,9 @@ void manifest_seal(struct manifest *manifest);
 /* manifest_read: parse and check a manifest file; errors name path. */
 int manifest_read(struct manifest **out, const char *path, struct error *err);
 
+/* manifest_read_open: the same from a file that the caller opened and closes. */
+int manifest_read_open(struct manifest **out, int fd, const char *path, struct error *err);
+
 /* manifest_parse: the same from memory (fuzzed); name stands for the file in errors. */
 int manifest_parse(struct manifest **out, const char *text, size_t bytes, const char *name,
                    struct error *err);
