@@ -17,10 +17,13 @@ struct verification {
 };
 
 /* A message mostly begins with the path it is about; the callback gets the two apart. */
-static void report_problem(struct verification *v, const char *file, const char *message)
+static void report_problem(struct verification *v, const char *file, const struct error *err)
 {
+    const char *message = err->message;
     size_t length = strlen(file);
-    if (strncmp(message, file, length) == 0) {
+    if (err->code == ERROR_MISSING) {
+        message = "the file is missing";
+    } else if (strncmp(message, file, length) == 0) {
         message += length;
         message += strspn(message, ": ");
     }
@@ -67,7 +70,7 @@ static int check_manifest(struct verification *v, uint64_t number, struct error 
             *err = own;
     } else {
         if (number == 0 || own.code != ERROR_MISSING) /* else it was pruned meanwhile */
-            report_problem(v, path, own.message);
+            report_problem(v, path, &own);
         result = 0;
     }
     free(path);
@@ -164,8 +167,7 @@ static int check_pair(struct verification *v, const struct manifest_tile *row, s
         if (err != NULL)
             *err = own;
     } else {
-        report_problem(v, strstr(own.message, data_path) != NULL ? data_path : index_path,
-                       own.message);
+        report_problem(v, strstr(own.message, data_path) != NULL ? data_path : index_path, &own);
         result = 0;
     }
     free(index_path);
