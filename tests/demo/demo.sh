@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# The demo: a cache of real places with stale addresses, refreshed by the embedded gazetteer while
+# lookups are served, killed in the middle, resumed, switched. Everything stays under build/demo.
+set -euo pipefail
+
+build=${REFRESHD_BUILD:-build}
+demo=$build/demo
+points=${DEMO_POINTS:-1200000}
+rate=${DEMO_RATE:-100000}
+bold=$(tput bold 2>/dev/null || true)
+plain=$(tput sgr0 2>/dev/null || true)
+daemon=
+reader=
+
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+ctl() { "$build/refreshctl" --config "$demo/refreshd.conf" "$@"; }
+
+finish() {
+    [ -z "$reader" ] || kill "$reader" 2>/dev/null || true
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    wait 2>/dev/null || true
+}
+trap finish EXIT
+
+start_daemon() {
+    "$build/refreshd" --config "$demo/refreshd.conf" 2>>"$demo/refreshd.log" &
+    daemon=$!
+    for _ in $(seq 200); do
+        ctl status >/dev/null 2>&1 && return
+        sleep 0.05
+    done
+    echo "refreshd did not start, see $demo/refreshd.log" >&2
+    exit 1
+}
+
+# Looks up the same places over and over and keeps count, until it is told to stop.
+serve_lookups() {
+    while [ ! -e "$demo/stop-lookups" ]; do
+        cat "$demo/samples"
+        sleep 0.02
+    done | ctl --json lookup --stdin >"$demo/lookups" || true
+}
+
+show_samples() {
+    while read -r lat lon; do
+        printf '  %11s %12s  %s\n' "$lat" "$lon" "$(ctl lookup "$lat" "$lon" | head -1)"
+    done <"$demo/samples"
+}
+
+rm -rf "$demo/cache" "$demo/state" "$demo"/{stop-lookups,lookups,refreshd.log,control.sock}
+mkdir -p "$demo"
+cat >"$demo/refreshd.conf" <<EOF
+[cache]
+directory = $demo/cache
+[refresh]
+state_directory = $demo/state
+workers = 2
+[gate]
+# The stale addresses of the demo are wrong on purpose, so let large changes through.
+max_country_changed = 100%
+[http]
+listen =
+[control]
+socket = $demo/control.sock
+EOF
+
+say "1. $points points around real places, with addresses gone stale, into a cache"
+"$build/demo/make-places" "$points" >"$demo/places.csv"
+ctl cache import "$demo/places.csv"
+ctl cache info
+tail -n +2 "$demo/places.csv" | awk -F, -v step=$((points / 6)) 'NR % step == 7 {print $1, $2}' \
+    >"$demo/samples"
+
+say "2. What lookups answer today"
+show_samples | tee "$demo/before"
+
+say "3. refreshd starts, lookups go on without pause, the refresh begins (at $rate points/s, to watch it)"
+start_daemon
+serve_lookups &
+reader=$!
+ctl start --rate "$rate"
+ctl status --watch &
+watch=$!
+while [ "$(ctl --json status | sed -n 's/.*"answered":\([0-9]*\).*/\1/p' | head -1)" -lt $((points * 2 / 5)) ]; do
+    sleep 0.1
+done
+kill $watch 2>/dev/null || true
+wait $watch 2>/dev/null || true
+
+say "4. kill -9 in the middle of it"
+kill -9 "$daemon"
+wait "$daemon" 2>/dev/null || true
+ctl status || true
+
+say "5. Started again, it goes on by itself from what the ledger acknowledged"
+start_daemon
+ctl status --watch || true
+
+say "6. Published: the same questions, the same reader process, new answers"
+touch "$demo/stop-lookups"
+wait "$reader" || true
+reader=
+show_samples | tee "$demo/after"
+echo
+diff --side-by-side --width 150 --suppress-common-lines "$demo/before" "$demo/after" | head -6 || true
+answers=$(wc -l <"$demo/lookups")
+misses=$(grep -c '"address":null\|"error"' "$demo/lookups" || true)
+echo
+echo "lookups answered meanwhile: $answers, of which misses or errors: $misses"
+[ "$misses" = 0 ]
+
+say "7. The generation before is the backup; every byte is checked"
+ctl cache generations
+ctl cache verify
+ctl report | head -30
+
+say "Everything is under $demo. Try: $build/refreshctl --cache $demo/cache lookup $(head -1 "$demo/samples")"
