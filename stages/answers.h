@@ -34,7 +34,7 @@ struct settled_answer {
     struct address address; /* found only; label folded */
     enum failure_cause cause; /* failed only, and the next three */
     uint16_t status;
-    uint16_t attempts;
+    uint16_t attempts; /* filled for any outcome it counts as retried; kept for failed only */
     struct slice detail;
 };
 
@@ -72,10 +72,7 @@ const struct ordinal_range *answer_batch_ranges(const struct answer_batch *batch
 /* Decoding: checks everything, then gives the answers in ordinal order, slices pointing into
  * `data`, which must outlive the use. */
 struct answer_reader {
-    const unsigned char *data;
-    size_t bytes;
-    uint64_t state[16];
-    void *tables; /* owned; freed by answer_reader_close */
+    struct answer_record *record; /* owned; freed by answer_reader_close */
 };
 
 /* answer_reader_open: ERROR_CORRUPT names `name` when the record is not whole and unharmed. */
@@ -86,6 +83,6 @@ uint32_t answer_reader_rows(const struct answer_reader *reader);
 /* answer_reader_next: 1 and *out, 0 at the end, -1 on error. */
 int answer_reader_next(struct answer_reader *reader, struct settled_answer *out,
                        struct error *err);
-void answer_reader_close(struct answer_reader *reader);
+void answer_reader_close(struct answer_reader *reader); /* closing a zeroed one does nothing */
 
 #endif
