@@ -1,0 +1,434 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/durable.h"
+#include "cachefmt/cache.h"
+#include "cachefmt/generation.h"
+#include "cachefmt/generation_names.h"
+#include "cachefmt/pair_builder.h"
+
+#define ROWS 10
+
+static const struct grid grid = {2, 2};
+static char directory[200];
+
+static int make_directory(void **state)
+{
+    (void)state;
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(directory, sizeof directory, "%s/cache-XXXXXX",
+                   parent != NULL ? parent : "/tmp");
+    return mkdtemp(directory) != NULL ? 0 : -1;
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[300];
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    char **names;
+    size_t count;
+    if (generation_names(directory, &names, &count, NULL) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        (void)unlink(path_of(names[i]));
+    generation_names_free(names, count);
+    return rmdir(directory);
+}
+
+static struct point first_point(struct grid of, uint32_t tile)
+{
+    struct box box = grid_tile_box(of, tile);
+    return (struct point){.lat = box.south + 1000, .lon = box.west + 1000};
+}
+
+/* A pair whose entries say which generation built it. */
+static int build_pair(const char *index, const char *data, struct grid of, uint32_t tile,
+                      uint64_t built, struct pair_info *info, struct error *err)
+{
+    struct pair_builder *builder;
+    char city[32];
+    int length = snprintf(city, sizeof city, "City %llu", (unsigned long long)built);
+    if (pair_builder_create(&builder, index, data, of, tile, err) != 0)
+        return -1;
+    struct entry entry = {.point = first_point(of, tile), .refreshed_at = (uint32_t)built};
+    entry.address.field[FIELD_CITY] = (struct slice){city, (uint32_t)length};
+    for (unsigned i = 0; i < ROWS; i++) {
+        entry.point.lon += 8;
+        if (pair_builder_add(builder, &entry, err) != 0) {
+            pair_builder_abort(builder);
+            return -1;
+        }
+    }
+    return pair_builder_commit(builder, info, err);
+}
+
+static int build(struct manifest *manifest, uint32_t tile, struct error *err)
+{
+    char *index;
+    char *data;
+    struct manifest_tile *row = &manifest->tiles[tile];
+    row->built = manifest->generation;
+    if (generation_pair_paths(directory, tile, row->built, &index, &data, err) != 0)
+        return -1;
+    int result =
+        build_pair(index, data, manifest->grid, tile, manifest->generation, &row->info, err);
+    free(index);
+    free(data);
+    return result;
+}
+
+/* Publish a generation whose tiles in mask are new and whose others are the current ones. */
+static int publish(struct grid of, uint64_t generation, uint64_t mask, struct error *err)
+{
+    struct manifest *manifest;
+    if (generation_current(directory, &manifest, err) != 0 &&
+        manifest_create(&manifest, of, err) != 0)
+        return -1;
+    manifest->generation = generation;
+    int result = 0;
+    for (uint32_t tile = 0; tile < grid_tiles(of) && result == 0; tile++) {
+        if ((mask & UINT64_C(1) << tile % 64) != 0)
+            result = build(manifest, tile, err);
+    }
+    manifest_seal(manifest);
+    if (result == 0)
+        result = generation_publish(directory, manifest, err);
+    manifest_free(manifest);
+    return result;
+}
+
+static void must_publish(uint64_t generation, uint64_t mask)
+{
+    struct error err;
+    if (publish(grid, generation, mask, &err) != 0)
+        fail_msg("%s", err.message);
+}
+
+static struct cache *must_open(struct cache *previous)
+{
+    struct cache *cache;
+    struct error err;
+    if (cache_open(&cache, directory, previous, &err) != 0)
+        fail_msg("%s", err.message);
+    return cache;
+}
+
+/* The generation that an entry says it is of. */
+static uint64_t generation_of(const struct cache *cache, uint32_t tile, uint64_t row)
+{
+    struct cache_hit hit = {.tile = tile, .row = row};
+    struct entry entry;
+    struct error err;
+    char city[32];
+    if (cache_entry(cache, &hit, &entry, &err) != 0)
+        return UINT64_MAX;
+    struct slice text = entry.address.field[FIELD_CITY];
+    int length = snprintf(city, sizeof city, "City %llu", (unsigned long long)entry.refreshed_at);
+    bool same = text.length == (uint32_t)length && memcmp(text.data, city, text.length) == 0;
+    return same ? entry.refreshed_at : UINT64_MAX;
+}
+
+static void nothing_published(void **state)
+{
+    (void)state;
+    struct cache *cache;
+    struct error err;
+    assert_int_not_equal(cache_open(&cache, directory, NULL, &err), 0);
+    assert_int_equal(err.code, ERROR_MISSING);
+    assert_non_null(strstr(err.message, directory));
+    assert_non_null(strstr(err.message, "refreshctl cache import"));
+    assert_int_not_equal(cache_open(&cache, "/nonexistent/cache", NULL, &err), 0);
+    assert_int_equal(err.code, ERROR_MISSING);
+    cache_close(NULL);
+}
+
+static void opens_and_decodes(void **state)
+{
+    (void)state;
+    must_publish(1, 1 | 2 | 8);
+    struct cache *cache = must_open(NULL);
+    assert_int_equal(cache_manifest(cache)->generation, 1);
+    assert_non_null(cache_pair(cache, 3));
+    assert_null(cache_pair(cache, 2));
+    assert_null(cache_pair(cache, 4));
+    assert_null(cache_pair(cache, UINT32_MAX));
+    assert_int_equal(generation_of(cache, 3, ROWS - 1), 1);
+    struct entry entry;
+    struct error err;
+    struct cache_hit hit = {.tile = 2, .row = 0};
+    assert_int_not_equal(cache_entry(cache, &hit, &entry, &err), 0);
+    hit = (struct cache_hit){.tile = 3, .row = ROWS};
+    assert_int_not_equal(cache_entry(cache, &hit, &entry, &err), 0);
+    cache_close(cache);
+}
+
+static void a_switch_makes_it_stale(void **state)
+{
+    (void)state;
+    must_publish(1, 15);
+    struct cache *first = must_open(NULL);
+    assert_false(cache_is_stale(first));
+    must_publish(2, 1 | 4);
+    assert_true(cache_is_stale(first));
+    struct cache *second = must_open(first);
+    assert_false(cache_is_stale(second));
+    assert_ptr_equal(cache_pair(first, 1), cache_pair(second, 1)); /* not built anew: lent */
+    assert_ptr_equal(cache_pair(first, 3), cache_pair(second, 3));
+    assert_ptr_not_equal(cache_pair(first, 0), cache_pair(second, 0));
+    cache_close(first);
+    assert_int_equal(generation_of(second, 1, 5), 1);
+    assert_int_equal(generation_of(second, 2, 5), 2);
+    /* The same bytes again, at once: a new file all the same. */
+    struct error err;
+    assert_int_equal(generation_publish(directory, cache_manifest(second), &err), 0);
+    assert_true(cache_is_stale(second));
+    cache_close(second);
+}
+
+static void old_readers_keep_what_was_pruned(void **state)
+{
+    (void)state;
+    struct error err;
+    must_publish(1, 15);
+    struct cache *old = must_open(NULL);
+    must_publish(2, 15);
+    assert_int_equal(generation_prune(directory, 1, 0, &err), 0);
+    for (uint32_t tile = 0; tile < 4; tile++)
+        assert_int_equal(generation_of(old, tile, tile), 1);
+    cache_close(old);
+}
+
+static void opens_a_kept_generation(void **state)
+{
+    (void)state;
+    struct cache *cache;
+    struct manifest *manifest;
+    struct error err;
+    must_publish(1, 15);
+    must_publish(2, 1);
+    struct cache *current = must_open(NULL);
+    assert_int_equal(generation_read_kept(directory, 1, &manifest, &err), 0);
+    assert_int_equal(cache_open_manifest(&cache, directory, manifest, current, &err), 0);
+    manifest_free(manifest);
+    assert_int_equal(cache_manifest(cache)->generation, 1);
+    assert_int_equal(generation_of(cache, 0, 0), 1);
+    assert_ptr_equal(cache_pair(cache, 1), cache_pair(current, 1));
+    assert_ptr_not_equal(cache_pair(cache, 0), cache_pair(current, 0));
+    assert_false(cache_is_stale(cache));
+    must_publish(3, 1);
+    assert_true(cache_is_stale(cache));
+    cache_close(current);
+    cache_close(cache);
+}
+
+static void assert_not_opened(const char *name)
+{
+    struct cache *cache;
+    struct error err;
+    if (cache_open(&cache, directory, NULL, &err) == 0)
+        fail_msg("opened in spite of %s", name);
+    assert_int_equal(err.code, ERROR_CORRUPT);
+    if (strstr(err.message, name) == NULL)
+        fail_msg("\"%s\" does not name %s", err.message, name);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char *data;
+    size_t bytes;
+    assert_int_equal(read_whole_file(path_of(from), 1 << 24, &data, &bytes, NULL), 0);
+    assert_int_equal(durable_write_file(path_of(to), data, bytes, NULL), 0);
+    free(data);
+}
+
+static void files_must_be_the_manifests(void **state)
+{
+    (void)state;
+    must_publish(1, 15);
+    must_publish(2, 15);
+    copy_file("001.1.idx", "001.2.idx");
+    assert_not_opened("001.2");
+    copy_file("001.1.dat", "001.2.dat"); /* a whole pair, of another generation */
+    assert_not_opened("001.2.idx");
+    assert_int_equal(unlink(path_of("001.2.dat")), 0);
+    assert_not_opened("001.2.dat");
+}
+
+static void lends_nothing_that_differs(void **state)
+{
+    (void)state;
+    struct error err;
+    must_publish(1, 15);
+    struct cache *first = must_open(NULL);
+    /* The same number again with other content, as after a run that was dropped. */
+    struct manifest *manifest;
+    assert_int_equal(manifest_copy(&manifest, cache_manifest(first), &err), 0);
+    char *index;
+    char *data;
+    assert_int_equal(generation_pair_paths(directory, 2, 1, &index, &data, &err), 0);
+    assert_int_equal(build_pair(index, data, grid, 2, 77, &manifest->tiles[2].info, &err), 0);
+    manifest_seal(manifest);
+    assert_int_equal(generation_publish(directory, manifest, &err), 0);
+    struct cache *second = must_open(first);
+    assert_ptr_equal(cache_pair(first, 0), cache_pair(second, 0));
+    assert_ptr_not_equal(cache_pair(first, 2), cache_pair(second, 2));
+    assert_int_equal(generation_of(first, 2, 0), 1);
+    assert_int_equal(generation_of(second, 2, 0), 77);
+    free(index);
+    free(data);
+    manifest_free(manifest);
+    cache_close(second);
+    cache_close(first);
+}
+
+static void a_cache_of_one_pair(void **state)
+{
+    (void)state;
+    static const struct grid world = {1, 1};
+    struct pair_info info;
+    struct pair *pair;
+    struct cache *cache;
+    struct error err;
+    char index[300];
+    char data[300];
+    (void)snprintf(index, sizeof index, "%s", path_of("w.idx"));
+    (void)snprintf(data, sizeof data, "%s", path_of("w.dat"));
+    assert_int_equal(build_pair(index, data, world, 0, 5, &info, &err), 0);
+    assert_int_equal(pair_open(&pair, index, data, &err), 0);
+    assert_int_equal(cache_of_pair(&cache, pair, &err), 0);
+    assert_ptr_equal(cache_pair(cache, 0), pair);
+    assert_int_equal(manifest_figures(cache_manifest(cache)).entries, ROWS);
+    assert_int_equal(generation_of(cache, 0, 3), 5);
+    assert_false(cache_is_stale(cache));
+    cache_close(cache);
+    assert_int_equal(build_pair(index, data, grid, 1, 5, &info, &err), 0);
+    assert_int_equal(pair_open(&pair, index, data, &err), 0);
+    assert_int_not_equal(cache_of_pair(&cache, pair, &err), 0);
+    pair_close(pair);
+}
+
+/* Readers open, read and switch while a writer publishes and prunes as fast as it can. */
+struct race {
+    atomic_bool done;
+    atomic_uint opened;
+    char problem[600];
+    pthread_mutex_t lock; /* guards problem */
+};
+
+static void race_fail(struct race *race, const char *problem)
+{
+    pthread_mutex_lock(&race->lock);
+    (void)snprintf(race->problem, sizeof race->problem, "%s", problem);
+    pthread_mutex_unlock(&race->lock);
+}
+
+/* Odd generations build all tiles, even ones the first half: what each tile must be of. */
+static uint64_t expected_generation(uint64_t generation, uint32_t tile)
+{
+    return generation % 2 == 0 && tile >= 2 ? generation - 1 : generation;
+}
+
+static void *read_in_race(void *argument)
+{
+    struct race *race = argument;
+    struct cache *cache = NULL;
+    bool last = false;
+    while (!last) {
+        struct cache *next;
+        struct error err;
+        last = atomic_load(&race->done);
+        if (cache_open(&next, directory, cache, &err) != 0) {
+            race_fail(race, err.message);
+            break;
+        }
+        atomic_fetch_add(&race->opened, 1);
+        cache_close(cache);
+        cache = next;
+        do {
+            uint64_t generation = cache_manifest(cache)->generation;
+            for (uint32_t tile = 0; tile < 4; tile++) {
+                if (generation_of(cache, tile, tile) != expected_generation(generation, tile))
+                    race_fail(race, "a mixed generation");
+            }
+        } while (!cache_is_stale(cache) && !atomic_load(&race->done));
+    }
+    cache_close(cache);
+    return NULL;
+}
+
+static void switches_under_readers(void **state)
+{
+    (void)state;
+    struct race race = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t readers[2];
+    struct error err;
+    must_publish(1, 15);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_in_race, &race), 0);
+    int result = 0;
+    for (uint64_t generation = 2; generation <= 51 && result == 0; generation++) {
+        result = publish(grid, generation, generation % 2 == 1 ? 15 : 3, &err);
+        if (result == 0)
+            result = generation_prune(directory, 1, 0, &err);
+    }
+    atomic_store(&race.done, true);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(readers[i], NULL), 0);
+    if (result != 0)
+        fail_msg("%s", err.message);
+    if (race.problem[0] != '\0')
+        fail_msg("%s", race.problem);
+    assert_true(atomic_load(&race.opened) > 4);
+}
+
+/* Two caches share pairs and are closed by two threads. */
+static void *close_in_thread(void *argument)
+{
+    cache_close(argument);
+    return NULL;
+}
+
+static void shared_pairs_close_in_any_thread(void **state)
+{
+    (void)state;
+    must_publish(1, 15);
+    for (unsigned i = 0; i < 50; i++) {
+        pthread_t threads[2];
+        struct cache *first = must_open(NULL);
+        struct cache *second = must_open(first);
+        assert_int_equal(pthread_create(&threads[0], NULL, close_in_thread, first), 0);
+        assert_int_equal(pthread_create(&threads[1], NULL, close_in_thread, second), 0);
+        assert_int_equal(pthread_join(threads[0], NULL), 0);
+        assert_int_equal(pthread_join(threads[1], NULL), 0);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_published),          TEST(opens_and_decodes),
+        TEST(a_switch_makes_it_stale),    TEST(old_readers_keep_what_was_pruned),
+        TEST(opens_a_kept_generation),    TEST(files_must_be_the_manifests),
+        TEST(lends_nothing_that_differs), TEST(a_cache_of_one_pair),
+        TEST(switches_under_readers),     TEST(shared_pairs_close_in_any_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
