@@ -397,6 +397,76 @@ static void switches_under_readers(void **state)
     assert_true(atomic_load(&race.opened) > 4);
 }
 
+static void *open_in_race(void *argument)
+{
+    struct race *race = argument;
+    while (!atomic_load(&race->done)) {
+        struct cache *cache;
+        struct error err;
+        if (cache_open(&cache, directory, NULL, &err) != 0) {
+            race_fail(race, err.message);
+            break;
+        }
+        atomic_fetch_add(&race->opened, 1);
+        cache_close(cache);
+    }
+    return NULL;
+}
+
+/* Make the pairs of all tiles of manifest again under the names of its next generation. */
+static int rename_pairs(struct manifest *manifest)
+{
+    manifest->generation++;
+    for (uint32_t tile = 0; tile < grid_tiles(manifest->grid); tile++) {
+        char *from[2];
+        char *to[2];
+        struct manifest_tile *row = &manifest->tiles[tile];
+        if (generation_pair_paths(directory, tile, row->built, &from[0], &from[1], NULL) != 0 ||
+            generation_pair_paths(directory, tile, manifest->generation, &to[0], &to[1], NULL) != 0)
+            return -1;
+        row->built = manifest->generation;
+        int result = 0;
+        for (unsigned i = 0; i < 2; i++) {
+            result |= link(from[i], to[i]);
+            free(from[i]);
+            free(to[i]);
+        }
+        if (result != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Many tiles, quickly switched and pruned: an opening that began in time finds its pairs gone. */
+static void an_overtaken_opening_begins_again(void **state)
+{
+    (void)state;
+    static const struct grid many = {8, 8};
+    struct race race = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t reader;
+    struct manifest *manifest;
+    struct error err;
+    if (publish(many, 1, UINT64_MAX, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(generation_current(directory, &manifest, &err), 0);
+    assert_int_equal(pthread_create(&reader, NULL, open_in_race, &race), 0);
+    int result = 0;
+    for (unsigned i = 0; i < 100 && result == 0; i++) {
+        result = rename_pairs(manifest);
+        if (result == 0)
+            result = generation_publish(directory, manifest, &err);
+        if (result == 0)
+            result = generation_prune(directory, 1, 0, &err);
+    }
+    atomic_store(&race.done, true);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    manifest_free(manifest);
+    assert_int_equal(result, 0);
+    if (race.problem[0] != '\0')
+        fail_msg("%s", race.problem);
+    assert_true(atomic_load(&race.opened) > 0);
+}
+
 /* Two caches share pairs and are closed by two threads. */
 static void *close_in_thread(void *argument)
 {
@@ -424,11 +494,17 @@ static void shared_pairs_close_in_any_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(nothing_published),          TEST(opens_and_decodes),
-        TEST(a_switch_makes_it_stale),    TEST(old_readers_keep_what_was_pruned),
-        TEST(opens_a_kept_generation),    TEST(files_must_be_the_manifests),
-        TEST(lends_nothing_that_differs), TEST(a_cache_of_one_pair),
-        TEST(switches_under_readers),     TEST(shared_pairs_close_in_any_thread),
+        TEST(nothing_published),
+        TEST(opens_and_decodes),
+        TEST(a_switch_makes_it_stale),
+        TEST(old_readers_keep_what_was_pruned),
+        TEST(opens_a_kept_generation),
+        TEST(files_must_be_the_manifests),
+        TEST(lends_nothing_that_differs),
+        TEST(a_cache_of_one_pair),
+        TEST(switches_under_readers),
+        TEST(an_overtaken_opening_begins_again),
+        TEST(shared_pairs_close_in_any_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
