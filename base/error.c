@@ -6,12 +6,18 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [ERROR_NONE] = "none",         [ERROR_USAGE] = "usage",
-    [ERROR_CONFIG] = "config",     [ERROR_VALUE] = "value",
-    [ERROR_IO] = "io",             [ERROR_DISK_FULL] = "disk_full",
-    [ERROR_CORRUPT] = "corrupt",   [ERROR_MISSING] = "missing",
-    [ERROR_BUSY] = "busy",         [ERROR_STATE] = "state",
-    [ERROR_MEMORY] = "memory",     [ERROR_CANCELED] = "canceled",
+    [ERROR_NONE] = "none",
+    [ERROR_USAGE] = "usage",
+    [ERROR_CONFIG] = "config",
+    [ERROR_VALUE] = "value",
+    [ERROR_IO] = "io",
+    [ERROR_DISK_FULL] = "disk_full",
+    [ERROR_CORRUPT] = "corrupt",
+    [ERROR_MISSING] = "missing",
+    [ERROR_BUSY] = "busy",
+    [ERROR_STATE] = "state",
+    [ERROR_MEMORY] = "memory",
+    [ERROR_CANCELED] = "canceled",
     [ERROR_UNREACHABLE] = "unreachable",
 };
 
