@@ -74,7 +74,7 @@ static enum scan_result scan_quoted(const struct csv_reader *reader, struct scan
     const unsigned char *begin = scan->at + 1;
     const unsigned char *at = begin;
     size_t doubled = 0;
-    for (;; at++) {
+    for (;;) {
         while (at < scan->end && *at != '"') {
             scan->breaks += *at == '\n';
             at++;
@@ -90,7 +90,7 @@ static enum scan_result scan_quoted(const struct csv_reader *reader, struct scan
         if (at + 1 == scan->end || at[1] != '"')
             break;
         doubled++;
-        at++;
+        at += 2;
     }
     scan->field =
         (struct csv_field){(size_t)(begin - scan->data), (size_t)(at - scan->data), doubled};
@@ -148,18 +148,32 @@ static enum scan_result scan_row(struct csv_reader *reader, struct scan *scan, s
     return SCAN_DONE;
 }
 
+/* The length of the first line at the input's beginning, read as far as rejects need it. */
+static int first_line(struct input *input, size_t *bytes, struct error *err)
+{
+    for (;;) {
+        const unsigned char *from = input->data + input->begin;
+        size_t length = input->end - input->begin;
+        length = length < RAW_LIMIT ? length : RAW_LIMIT;
+        const unsigned char *newline = length > 0 ? memchr(from, '\n', length) : NULL;
+        if (newline != NULL || length == RAW_LIMIT || input->ended) {
+            *bytes = newline != NULL ? (size_t)(newline - from) : length;
+            return 0;
+        }
+        if (input_fill(input, err) < 0)
+            return -1;
+    }
+}
+
 /* Put the beginning of a malformed row aside and go to the line after its first. */
 static int resynchronise(struct csv_reader *reader, struct row *row, struct error *err)
 {
     struct input *input = reader->input;
+    size_t bytes;
+    if (first_line(input, &bytes, err) != 0)
+        return -1;
     const unsigned char *from = input->data + input->begin;
-    size_t bytes = input->end - input->begin;
-    const unsigned char *newline = bytes > 0 ? memchr(from, '\n', bytes) : NULL;
-    if (newline != NULL)
-        bytes = (size_t)(newline - from);
-    if (bytes > RAW_LIMIT)
-        bytes = RAW_LIMIT;
-    else if (bytes > 0 && from[bytes - 1] == '\r')
+    if (bytes > 0 && from[bytes - 1] == '\r')
         bytes--;
     buffer_clear(&reader->broken);
     if (buffer_append(&reader->broken, from, bytes, err) != 0 || input_skip_line(input, err) != 0)
