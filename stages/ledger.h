@@ -62,6 +62,7 @@ struct run_record {
     uint32_t started_at;      /* unix seconds */
     uint32_t ended_at;        /* 0 while active */
     double elapsed;           /* seconds of work so far, over restarts, without pauses */
+    uint64_t requests;        /* sent so far; kept up to date as elapsed is, by ledger_run_update */
     struct run_counts counts;
     struct answer_place log_end;
     enum run_result result;

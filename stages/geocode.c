@@ -1,0 +1,181 @@
+/* The pool of workers: their threads, and the unfinished shares that change hands. */
+#include "stages/geocode_internal.h"
+
+#include <stdlib.h>
+
+static unsigned wanted_workers(const struct geocode_pool *pool)
+{
+    unsigned wanted = atomic_load(&pool->parts.control->workers);
+    return wanted > GEOCODE_WORKERS_LIMIT ? GEOCODE_WORKERS_LIMIT : wanted;
+}
+
+/* Start the thread of one worker, which isn't running. The pool's lock is held. */
+static int start_worker(struct geocode_pool *pool, unsigned index, struct error *err)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL)
+        return error_memory(err, "a worker");
+    worker->pool = pool;
+    worker->index = index;
+    if (worker_open(worker, err) != 0) {
+        free(worker);
+        return -1;
+    }
+    worker->state = WORKER_RUNNING;
+    int failure = pthread_create(&worker->thread, NULL, worker_thread, worker);
+    if (failure != 0) {
+        worker_close(worker);
+        free(worker);
+        return error_io(err, failure, "start a thread for", "a worker");
+    }
+    pool->workers[index] = worker;
+    atomic_fetch_add(&pool->parts.meter->threads, 1);
+    return 0;
+}
+
+static void bury_worker(struct geocode_pool *pool, unsigned index)
+{
+    struct worker *worker = pool->workers[index];
+    if (worker == NULL)
+        return;
+    (void)pthread_join(worker->thread, NULL);
+    worker_close(worker);
+    free(worker);
+    pool->workers[index] = NULL;
+}
+
+/* The pool's lock is held. */
+static int start_missing(struct geocode_pool *pool, struct error *err)
+{
+    unsigned wanted = wanted_workers(pool);
+    for (unsigned i = 0; i < wanted; i++) {
+        struct worker *worker = pool->workers[i];
+        if (worker != NULL && (worker->state == WORKER_RUNNING || worker->failed))
+            continue;
+        bury_worker(pool, i);
+        if (start_worker(pool, i, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int geocode_start(struct geocode_pool **out, const struct geocode_settings *settings,
+                  const struct geocode_parts *parts, geocode_failed *failed, void *context,
+                  struct error *err)
+{
+    struct geocode_pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL)
+        return error_memory(err, "the workers");
+    pool->settings = *settings;
+    pool->parts = *parts;
+    pool->failed = failed;
+    pool->context = context;
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_mutex_lock(&pool->lock);
+    int result = start_missing(pool, err);
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (result != 0) {
+        atomic_store(&parts->control->stop, true);
+        geocode_join(pool);
+        return -1;
+    }
+    *out = pool;
+    return 0;
+}
+
+void pool_wake_all(struct geocode_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    for (unsigned i = 0; i < GEOCODE_WORKERS_LIMIT; i++) {
+        struct worker *worker = pool->workers[i];
+        if (worker != NULL && worker->state == WORKER_RUNNING)
+            (void)uv_async_send(&worker->wake);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
+void geocode_wake(struct geocode_pool *pool)
+{
+    struct error err;
+    int result = 0;
+    if (!control_ending(pool->parts.control)) {
+        (void)pthread_mutex_lock(&pool->lock);
+        result = start_missing(pool, &err);
+        (void)pthread_mutex_unlock(&pool->lock);
+    }
+    pool_wake_all(pool);
+    if (result != 0)
+        pool->failed(pool->context, &err);
+}
+
+bool geocode_idle(struct geocode_pool *pool)
+{
+    bool idle = true;
+    (void)pthread_mutex_lock(&pool->lock);
+    for (unsigned i = 0; i < GEOCODE_WORKERS_LIMIT; i++)
+        idle = idle && (pool->workers[i] == NULL || pool->workers[i]->state != WORKER_RUNNING);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return idle;
+}
+
+static void return_shares(struct geocode_pool *pool, struct share_work *shares)
+{
+    for (struct share_work *share = shares, *next; share != NULL; share = next) {
+        next = share->next;
+        claims_return(pool->parts.claims, share->file.share);
+        share_free(share);
+    }
+}
+
+void geocode_join(struct geocode_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pool_wake_all(pool);
+    for (unsigned i = 0; i < GEOCODE_WORKERS_LIMIT; i++)
+        bury_worker(pool, i);
+    return_shares(pool, pool->orphans);
+    return_shares(pool, pool->dropped);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+struct share_work *pool_adopt(struct geocode_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    struct share_work *share = pool->orphans;
+    if (share != NULL) {
+        pool->orphans = share->next;
+        share->next = NULL;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return share;
+}
+
+void pool_leave(struct geocode_pool *pool, struct share_work *shares, bool dropped)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    struct share_work **list = dropped ? &pool->dropped : &pool->orphans;
+    while (shares != NULL) {
+        struct share_work *next = shares->next;
+        shares->next = *list;
+        *list = shares;
+        shares = next;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
+bool pool_retire(struct worker *worker)
+{
+    struct geocode_pool *pool = worker->pool;
+    (void)pthread_mutex_lock(&pool->lock);
+    bool wanted = !worker->failed && !control_ending(pool->parts.control) &&
+                  worker->index < wanted_workers(pool) &&
+                  (pool->orphans != NULL || claims_active(pool->parts.claims) > 0);
+    if (!wanted)
+        worker->state = WORKER_ENDED;
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (!wanted)
+        atomic_fetch_sub(&pool->parts.meter->threads, 1);
+    return !wanted;
+}

@@ -1,0 +1,168 @@
+/* Inside the geocode station: the pool of workers, one worker's open shares, and the transport
+ * that carries requests. Private to geocode*.c.
+ *
+ * Locks: geocode_pool.lock guards `workers[].state` and `orphans`; everything else in a worker
+ * belongs to its own thread. No callback of the caller is made with the lock held. */
+#ifndef REFRESHD_STAGES_GEOCODE_INTERNAL_H
+#define REFRESHD_STAGES_GEOCODE_INTERNAL_H
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "stages/geocode.h"
+#include "stages/pointfile.h"
+
+#define GEOCODE_WORKERS_LIMIT 1024 /* most worker threads */
+#define GEOCODE_LOCAL_CHUNK 256    /* points per request of a provider that answers at once */
+#define GEOCODE_BATCH_ROWS 4096    /* a batch of answers is handed on when it is so long, */
+#define GEOCODE_BATCH_AGE 0.1      /* or so old (seconds), or its share is complete */
+
+/* One claimed point file with what is known about its points. */
+struct share_work {
+    struct share_work *next;
+    struct point_file file;
+    uint8_t *settled;           /* bit i: point i has its answer */
+    uint32_t left;              /* points without an answer */
+    uint32_t unasked;           /* of them: neither asked nor waiting to be asked again */
+    uint32_t cursor;            /* no point before it is unasked */
+    struct answer_batch *batch; /* answers not handed on yet, or NULL */
+    double batch_since;         /* clock_monotonic of its first answer */
+};
+
+/* One point being asked. */
+struct question {
+    struct share_work *share;
+    uint32_t index; /* in the share */
+    uint16_t tries; /* how often it was asked before */
+};
+
+struct request {
+    struct request *next;      /* in the list of spare ones */
+    struct request *next_made; /* in the list of all */
+    size_t count;
+    struct point *points;
+    struct question *questions;
+};
+
+/* Carries requests to a geocoder and answers back, on one worker's loop.
+ *
+ * start: ask; on success `done` is called exactly once with this request, on the loop's thread,
+ *   possibly before start returns. answers[i] belongs to points[i] and lives until done returns;
+ *   answers is NULL when the request could not be carried out at all, and err says why.
+ * cancel: forget every request in flight; done is not called for them.
+ * close: free everything; handles on the loop close as the loop is run on. */
+struct transport {
+    int (*start)(struct transport *transport, struct request *request, struct error *err);
+    void (*cancel)(struct transport *transport);
+    void (*close)(struct transport *transport);
+    bool immediate;  /* done is always called before start returns */
+    unsigned points; /* most points in one request */
+};
+typedef void transport_done(void *context, struct request *request, const struct answer *answers,
+                            const struct error *err);
+
+/* transport_local_open: for providers that answer on the calling thread (geocode_local.c). */
+int transport_local_open(struct transport **out, uv_loop_t *loop, const struct geocoder *geocoder,
+                         unsigned batch, transport_done *done, void *context, struct error *err);
+
+/* A point to be asked again, not before `due` (clock_monotonic). */
+struct retry {
+    struct question question;
+    double due;
+};
+
+enum worker_state { WORKER_VACANT, WORKER_RUNNING, WORKER_ENDED };
+
+struct worker {
+    struct geocode_pool *pool;
+    unsigned index;
+    enum worker_state state; /* pool->lock */
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_idle_t idle;   /* runs while there is work to do at once */
+    uv_timer_t timer; /* the limiter's or a retry's wait */
+    uv_timer_t tick;  /* hands on batches that grow old */
+    struct transport *transport;
+    struct share_work *shares; /* open ones */
+    uint64_t unasked;          /* over all open shares */
+    size_t waiting, retry_room;
+    struct retry *retries;    /* `waiting` of them, a heap by due */
+    struct request *requests; /* all ever made */
+    struct request *spare;    /* those not in flight */
+    unsigned in_flight;       /* requests */
+    size_t points_in_flight;
+    bool asking; /* inside ask(): answers that come at once don't ask for more themselves */
+    uint64_t random;
+    double busy_from;
+    bool failed;
+    struct error error;
+};
+
+struct geocode_pool {
+    struct geocode_settings settings;
+    struct geocode_parts parts;
+    geocode_failed *failed;
+    void *context;
+    pthread_mutex_t lock;
+    struct share_work *orphans; /* unfinished shares of workers that were taken away */
+    struct share_work *dropped; /* of workers that failed; returned to the pool at the end */
+    struct worker *workers[GEOCODE_WORKERS_LIMIT];
+};
+
+/* --- geocode.c --------------------------------------------------------------- */
+
+/* pool_wake_all: let every running worker look at the state of things. */
+void pool_wake_all(struct geocode_pool *pool);
+
+/* pool_adopt: an unfinished share of a worker that was taken away, or NULL. */
+struct share_work *pool_adopt(struct geocode_pool *pool);
+
+/* pool_leave: take over a list of unfinished shares; dropped ones are not asked in this pool again,
+ * because what was in flight for them is unknown. */
+void pool_leave(struct geocode_pool *pool, struct share_work *shares, bool dropped);
+
+/* pool_retire: a worker wants to end. False when it is wanted after all and must go on. */
+bool pool_retire(struct worker *worker);
+
+/* --- geocode_worker.c -------------------------------------------------------- */
+
+int worker_open(struct worker *worker, struct error *err);
+
+/* worker_close: close the loop and free what the worker holds. Its thread has ended, or has never
+ * been started. */
+void worker_close(struct worker *worker);
+
+void *worker_thread(void *worker);
+
+/* --- geocode_retry.c --------------------------------------------------------- */
+
+/* retry_push: ask again after a short, jittered back-off that grows with the tries. */
+int retry_push(struct worker *worker, struct question question, struct error *err);
+
+/* retry_wait: seconds until the earliest is due, <= 0 when one is; INFINITY when none waits. */
+double retry_wait(const struct worker *worker);
+
+/* retry_due: how many of at most `limit` are due now. */
+size_t retry_due(const struct worker *worker, size_t limit);
+
+struct question retry_pop(struct worker *worker);
+
+/* --- geocode_share.c --------------------------------------------------------- */
+
+/* share_open: read the point file of a claimed share and what the ledger has of it. */
+int share_open(struct share_work **out, const struct geocode_pool *pool, uint32_t share,
+               struct error *err);
+void share_free(struct share_work *share); /* NULL is allowed */
+
+/* share_ask: the next unasked point; there must be one. */
+uint32_t share_ask(struct share_work *share);
+
+/* share_forget: nothing is in flight any more: what has no answer counts as unasked again. */
+void share_forget(struct share_work *share);
+
+/* share_settle: put the final answer to one asked point into the share's batch. */
+int share_settle(struct share_work *share, const struct question *question,
+                 const struct answer *answer, uint32_t now, struct error *err);
+
+#endif

@@ -1,0 +1,94 @@
+#include "stages/geocode_internal.h"
+
+#include <stdlib.h>
+
+#include "quadtree/morton.h"
+
+static bool is_settled(const struct share_work *share, uint32_t index)
+{
+    return (share->settled[index / 8] >> (index % 8)) & 1;
+}
+
+int share_open(struct share_work **out, const struct geocode_pool *pool, uint32_t share,
+               struct error *err)
+{
+    const struct geocode_settings *settings = &pool->settings;
+    struct share_work *work = calloc(1, sizeof *work);
+    if (work == NULL)
+        return error_memory(err, "a point file");
+    if (point_file_read(settings->points_directory, settings->run, settings->points,
+                        settings->shares, share, &work->file, err) != 0) {
+        free(work);
+        return -1;
+    }
+    uint32_t answered = 0;
+    work->settled = calloc(1, work->file.count / 8 + 1);
+    if (work->settled == NULL) {
+        error_memory(err, "a point file");
+        goto fail;
+    }
+    if (ledger_share_answered(pool->parts.ledger, share, work->settled, work->file.count, &answered,
+                              err) != 0)
+        goto fail;
+    work->left = work->file.count - answered;
+    work->unasked = work->left;
+    *out = work;
+    return 0;
+fail:
+    share_free(work);
+    return -1;
+}
+
+void share_free(struct share_work *share)
+{
+    if (share == NULL)
+        return;
+    answer_batch_free(share->batch);
+    point_file_free(&share->file);
+    free(share->settled);
+    free(share);
+}
+
+uint32_t share_ask(struct share_work *share)
+{
+    while (is_settled(share, share->cursor))
+        share->cursor++;
+    share->unasked--;
+    return share->cursor++;
+}
+
+void share_forget(struct share_work *share)
+{
+    share->cursor = 0;
+    share->unasked = share->left;
+}
+
+int share_settle(struct share_work *share, const struct question *question,
+                 const struct answer *answer, uint32_t now, struct error *err)
+{
+    uint32_t index = question->index;
+    if (share->batch == NULL) {
+        if (answer_batch_create(&share->batch, share->file.share, err) != 0)
+            return -1;
+        share->batch_since = clock_monotonic();
+    }
+    struct settled_answer settled = {
+        .ordinal = index,
+        .code = share->file.codes[index],
+        .settled = answers_settle(answer->kind, (enum outcome)share->file.old_outcomes[index]),
+        .answered_at = now,
+        .attempts = (uint16_t)(question->tries + 1),
+    };
+    if (settled.settled == SETTLED_FOUND) {
+        settled.address = answer->address;
+    } else if (settled.settled == SETTLED_FAILED) {
+        settled.cause = answer->cause;
+        settled.status = answer->status;
+        settled.detail = answer->detail;
+    }
+    if (answer_batch_add(share->batch, &settled, err) != 0)
+        return -1;
+    share->settled[index / 8] |= (uint8_t)(1u << (index % 8));
+    share->left--;
+    return 0;
+}
