@@ -327,7 +327,7 @@ static void a_cache_of_one_pair(void **state)
 struct race {
     atomic_bool done;
     atomic_uint opened;
-    char problem[600];
+    char problem[1000];
     pthread_mutex_t lock; /* guards problem */
 };
 
@@ -413,6 +413,25 @@ static void *open_in_race(void *argument)
     return NULL;
 }
 
+static void race_problem(void *context, const char *file, const char *problem)
+{
+    char text[700];
+    (void)snprintf(text, sizeof text, "%s: %s", file, problem);
+    race_fail(context, text);
+}
+
+static void *verify_in_race(void *argument)
+{
+    struct race *race = argument;
+    while (!atomic_load(&race->done)) {
+        struct verify_result result;
+        struct error err;
+        if (generation_verify(directory, false, race_problem, race, &result, &err) != 0)
+            race_fail(race, err.message);
+    }
+    return NULL;
+}
+
 /* Make the pairs of all tiles of manifest again under the names of its next generation. */
 static int rename_pairs(struct manifest *manifest)
 {
@@ -437,19 +456,21 @@ static int rename_pairs(struct manifest *manifest)
     return 0;
 }
 
-/* Many tiles, quickly switched and pruned: an opening that began in time finds its pairs gone. */
+/* Many tiles, quickly switched and pruned: an opening that began in time finds its pairs gone, and
+ * so does a verification, which must not take that for damage. */
 static void an_overtaken_opening_begins_again(void **state)
 {
     (void)state;
     static const struct grid many = {8, 8};
     struct race race = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    pthread_t reader;
+    pthread_t readers[2];
     struct manifest *manifest;
     struct error err;
     if (publish(many, 1, UINT64_MAX, &err) != 0)
         fail_msg("%s", err.message);
     assert_int_equal(generation_current(directory, &manifest, &err), 0);
-    assert_int_equal(pthread_create(&reader, NULL, open_in_race, &race), 0);
+    assert_int_equal(pthread_create(&readers[0], NULL, open_in_race, &race), 0);
+    assert_int_equal(pthread_create(&readers[1], NULL, verify_in_race, &race), 0);
     int result = 0;
     for (unsigned i = 0; i < 100 && result == 0; i++) {
         result = rename_pairs(manifest);
@@ -459,7 +480,8 @@ static void an_overtaken_opening_begins_again(void **state)
             result = generation_prune(directory, 1, 0, &err);
     }
     atomic_store(&race.done, true);
-    assert_int_equal(pthread_join(reader, NULL), 0);
+    assert_int_equal(pthread_join(readers[0], NULL), 0);
+    assert_int_equal(pthread_join(readers[1], NULL), 0);
     manifest_free(manifest);
     assert_int_equal(result, 0);
     if (race.problem[0] != '\0')
