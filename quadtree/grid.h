@@ -56,8 +56,8 @@ struct box box_around(struct point centre, double radius);
 bool box_contains(struct box box, struct point point);
 
 /* box_distance: a lower bound, in metres, of the distance from point to any point of box that is
- * never too large and is 0 exactly when the box contains it. The box must not cross the
- * antimeridian. */
+ * never too large and is 0 exactly when the box contains it (every box that reaches a pole
+ * contains the pole, whatever its longitude). The box must not cross the antimeridian. */
 double box_distance(struct box box, struct point point);
 
 #endif

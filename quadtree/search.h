@@ -1,0 +1,83 @@
+/* What the files of the search share. Private to quadtree/. */
+#ifndef REFRESHD_QUADTREE_SEARCH_H
+#define REFRESHD_QUADTREE_SEARCH_H
+
+#include "quadtree/distance.h"
+#include "quadtree/morton.h"
+#include "quadtree/quadtree.h"
+
+#define BLOCK_BITS 4 /* codes in a block: two cache lines */
+#define BLOCK ((size_t)1 << BLOCK_BITS)
+#define FANOUT_BITS 3 /* keys in a node of the directory: one cache line */
+#define FANOUT ((size_t)1 << FANOUT_BITS)
+#define DEPTH_LIMIT 20
+#define DIRECTORY_PADDING ((uint64_t)INT64_MAX) /* above every code of a valid point */
+
+#define LONGITUDE_BITS 0x5555555555555555ULL
+#define LATITUDE_BITS 0xaaaaaaaaaaaaaaaaULL
+
+#define NO_ROW SIZE_MAX
+
+static inline size_t block_count(size_t count)
+{
+    return count / BLOCK + (count % BLOCK != 0);
+}
+
+/* The levels of a directory, root first. */
+struct levels {
+    unsigned depth;
+    size_t blocks;
+    size_t offset[DEPTH_LIMIT]; /* of the level's first key, in keys */
+    size_t keys[DEPTH_LIMIT];   /* on the level, padding aside */
+};
+
+struct levels levels_of(size_t count);
+
+/* find_blocks: for each code the last block whose first code is not above it (block 0 if none).
+ * The descents run side by side, so that their memory reads overlap. count > 0. */
+void find_blocks(const struct quadtree *tree, const struct levels *levels, const uint64_t *codes,
+                 size_t n, size_t *blocks);
+
+/* A rectangle of points as two codes: its south-west and its north-east corner. */
+struct rectangle {
+    uint64_t low, high;
+};
+
+static inline bool rectangle_contains(struct rectangle r, uint64_t code)
+{
+    uint64_t lon = r.low & LONGITUDE_BITS, lat = r.low & LATITUDE_BITS;
+    return (code & LONGITUDE_BITS) - lon <= (r.high & LONGITUDE_BITS) - lon &&
+           (code & LATITUDE_BITS) - lat <= (r.high & LATITUDE_BITS) - lat;
+}
+
+/* rectangle_split: cut at the highest quadtree line that crosses r; low != high. Codes of the
+ * first part are all below those of the second (LITMAX and BIGMIN: Tropf and Herzog, 1981). */
+static inline void rectangle_split(struct rectangle r, struct rectangle *first,
+                                   struct rectangle *second)
+{
+    unsigned bit = 63 - (unsigned)__builtin_clzll(r.low ^ r.high);
+    uint64_t line = 1ULL << bit;
+    uint64_t below = (bit & 1 ? LATITUDE_BITS : LONGITUDE_BITS) & (line - 1);
+    *first = (struct rectangle){r.low, (r.high & ~(below | line)) | below};
+    *second = (struct rectangle){(r.low & ~(below | line)) | line, r.high};
+}
+
+/* The best found so far, or the radius while row is NO_ROW. */
+struct best {
+    struct origin origin;
+    double haversine;
+    size_t row;
+    struct point point;
+};
+
+/* best_offer: take the entry at row if it is nearer, or as near and lower. True when taken. */
+bool best_offer(struct best *best, size_t row, struct point point, double haversine);
+
+/* radius_haversine: an upper bound, barely above, of the haversine of every point in radius. */
+double radius_haversine(double radius);
+
+/* search_anywhere: improve best by a walk over the whole world; for queries near a pole and for
+ * far neighbours. */
+void search_anywhere(const struct quadtree *tree, const struct levels *levels, struct best *best);
+
+#endif
