@@ -5,13 +5,14 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define SLOT_NUMBER_BITS 18 /* numbers are below PAIR_SEGMENT_ROWS */
+#define SLOT_NUMBER_BITS 18 /* numbers are at most PAIR_SEGMENT_ROWS */
 #define SLOT_NUMBER_MASK ((1u << SLOT_NUMBER_BITS) - 1)
 #define FIRST_SLOTS 64u
+#define PLACE_BYTES (PLACE_TEXTS * sizeof(uint32_t))
 
 static inline uint32_t slot_make(uint64_t hash, uint32_t number)
 {
-    return (uint32_t)(hash >> 32) << SLOT_NUMBER_BITS | (number + 1);
+    return (uint32_t)(hash >> 32) << SLOT_NUMBER_BITS | number;
 }
 
 static inline bool slot_may_be(uint32_t slot, uint64_t hash)
@@ -22,7 +23,7 @@ static inline bool slot_may_be(uint32_t slot, uint64_t hash)
 
 static inline uint32_t slot_number(uint32_t slot)
 {
-    return (slot & SLOT_NUMBER_MASK) - 1;
+    return slot & SLOT_NUMBER_MASK;
 }
 
 static void slot_insert(struct slots *slots, uint64_t hash, uint32_t number)
@@ -75,15 +76,15 @@ static int grow_array(void **array, uint32_t *room, uint32_t need, size_t size, 
 
 static uint64_t dictionary_hash(const struct dictionary *dictionary, uint32_t id)
 {
-    uint32_t start = dictionary->offsets[id];
-    return XXH3_64bits(dictionary->text + start, dictionary->offsets[id + 1] - start);
+    uint32_t start = dictionary->offsets[id - 1];
+    return XXH3_64bits(dictionary->text + start, dictionary->offsets[id] - start);
 }
 
 static int dictionary_grow(struct dictionary *dictionary, struct error *err)
 {
     if (slots_grow(&dictionary->slots, err) != 0)
         return -1;
-    for (uint32_t id = 0; id < dictionary->strings; id++)
+    for (uint32_t id = 1; id <= dictionary->strings; id++)
         slot_insert(&dictionary->slots, dictionary_hash(dictionary, id), id);
     return 0;
 }
@@ -93,7 +94,7 @@ static int dictionary_add(struct dictionary *dictionary, struct slice text, uint
 {
     void *offsets = dictionary->offsets;
     void *bytes = dictionary->text;
-    int result = grow_array(&offsets, &dictionary->strings_room, dictionary->strings + 2,
+    int result = grow_array(&offsets, &dictionary->offsets_room, dictionary->strings + 2,
                             sizeof *dictionary->offsets, err);
     dictionary->offsets = offsets;
     if (result == 0)
@@ -102,12 +103,11 @@ static int dictionary_add(struct dictionary *dictionary, struct slice text, uint
     dictionary->text = bytes;
     if (result != 0)
         return -1;
-    if (text.length > 0)
-        memcpy(dictionary->text + dictionary->text_used, text.data, text.length);
-    uint32_t id = dictionary->strings++;
-    dictionary->offsets[id] = dictionary->text_used;
+    memcpy(dictionary->text + dictionary->text_used, text.data, text.length);
+    uint32_t id = ++dictionary->strings;
+    dictionary->offsets[id - 1] = dictionary->text_used;
     dictionary->text_used += text.length;
-    dictionary->offsets[id + 1] = dictionary->text_used;
+    dictionary->offsets[id] = dictionary->text_used;
     slot_insert(&dictionary->slots, hash, id);
     dictionary->previous = id;
     return 0;
@@ -147,41 +147,51 @@ void dictionary_free(struct dictionary *dictionary)
     *dictionary = (struct dictionary){0};
 }
 
+static const uint32_t *place_at(const struct place_set *set, uint32_t number)
+{
+    return set->places + (size_t)(number - 1) * PLACE_TEXTS;
+}
+
 static int place_grow(struct place_set *set, struct error *err)
 {
-    size_t bytes = PLACE_TEXTS * sizeof *set->places;
     if (slots_grow(&set->slots, err) != 0)
         return -1;
-    for (uint32_t i = 0; i < set->count; i++)
-        slot_insert(&set->slots, XXH3_64bits(set->places + (size_t)i * PLACE_TEXTS, bytes), i);
+    for (uint32_t i = 1; i <= set->count; i++)
+        slot_insert(&set->slots, XXH3_64bits(place_at(set, i), PLACE_BYTES), i);
+    return 0;
+}
+
+static int place_add(struct place_set *set, const uint32_t place[PLACE_TEXTS], uint64_t hash,
+                     uint32_t *number, struct error *err)
+{
+    void *places = set->places;
+    int result = grow_array(&places, &set->room, set->count + 1, PLACE_BYTES, err);
+    set->places = places;
+    if (result != 0)
+        return -1;
+    memcpy(set->places + (size_t)set->count * PLACE_TEXTS, place, PLACE_BYTES);
+    *number = ++set->count;
+    slot_insert(&set->slots, hash, *number);
     return 0;
 }
 
 int place_find(struct place_set *set, const uint32_t place[PLACE_TEXTS], uint32_t *number,
                struct error *err)
 {
-    size_t bytes = PLACE_TEXTS * sizeof *set->places;
     if (slots_are_short(&set->slots, set->count) && place_grow(set, err) != 0)
         return -1;
-    uint64_t hash = XXH3_64bits(place, bytes);
-    for (uint32_t at = (uint32_t)hash & set->slots.mask; set->slots.slot[at] != 0;
-         at = (at + 1) & set->slots.mask) {
-        uint32_t slot = set->slots.slot[at];
+    uint64_t hash = XXH3_64bits(place, PLACE_BYTES);
+    const struct slots *slots = &set->slots;
+    for (uint32_t at = (uint32_t)hash & slots->mask; slots->slot[at] != 0;
+         at = (at + 1) & slots->mask) {
+        uint32_t slot = slots->slot[at];
         if (slot_may_be(slot, hash) &&
-            memcmp(set->places + (size_t)slot_number(slot) * PLACE_TEXTS, place, bytes) == 0) {
+            memcmp(place_at(set, slot_number(slot)), place, PLACE_BYTES) == 0) {
             *number = slot_number(slot);
             return 0;
         }
     }
-    void *places = set->places;
-    int result = grow_array(&places, &set->room, set->count + 1, bytes, err);
-    set->places = places;
-    if (result != 0)
-        return -1;
-    memcpy(set->places + (size_t)set->count * PLACE_TEXTS, place, bytes);
-    slot_insert(&set->slots, hash, set->count);
-    *number = set->count++;
-    return 0;
+    return place_add(set, place, hash, number, err);
 }
 
 void place_clear(struct place_set *set)

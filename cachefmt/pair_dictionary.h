@@ -1,13 +1,14 @@
-/* What the builder of a segment collects: distinct strings and distinct places, numbered from 0 in
- * the order of their first use. Internal to cachefmt. Zeroed structs are empty and ready. */
+/* What the builder of a segment collects: distinct strings and distinct places, numbered from 1 in
+ * the order of their first use. Number 0 is the missing string and the place without any field,
+ * which are never looked up. Internal to cachefmt. Zeroed structs are empty and ready. */
 #ifndef REFRESHD_CACHEFMT_PAIR_DICTIONARY_H
 #define REFRESHD_CACHEFMT_PAIR_DICTIONARY_H
 
 #include "cachefmt/address.h"
 #include "cachefmt/pair_segment.h"
 
-/* Open addressing, linear probing. A slot is 0 (free) or number + 1 in the low SLOT_NUMBER_BITS
- * and bits of the hash above, so that most mismatches are seen without a look at the text. */
+/* Open addressing, linear probing. A slot is 0 (free) or the number in its low bits and bits of the
+ * hash above, so that most mismatches are seen without a look at the text. */
 struct slots {
     uint32_t *slot;
     uint32_t mask; /* size - 1; sizes are powers of two */
@@ -16,9 +17,9 @@ struct slots {
 struct dictionary {
     char *text;
     uint32_t text_used, text_room;
-    uint32_t *offsets; /* strings + 1 when there are any */
-    uint32_t strings, strings_room;
-    uint32_t previous; /* the string given last; meaningful while strings > 0 */
+    uint32_t *offsets; /* strings + 1; none while strings is 0 */
+    uint32_t strings, offsets_room;
+    uint32_t previous; /* the number given last */
     struct slots slots;
 };
 
@@ -53,27 +54,39 @@ static inline bool text_same(const char *a, const char *b, uint32_t length)
            (a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1]);
 }
 
+/* dictionary_is: has text the number id (not 0)? */
 static inline bool dictionary_is(const struct dictionary *dictionary, uint32_t id,
                                  struct slice text)
 {
-    uint32_t start = dictionary->offsets[id];
-    return dictionary->offsets[id + 1] - start == text.length &&
+    uint32_t start = dictionary->offsets[id - 1];
+    return dictionary->offsets[id] - start == text.length &&
            text_same(dictionary->text + start, text.data, text.length);
 }
 
-/* dictionary_repeats: is this the string that was given last? */
-static inline bool dictionary_repeats(const struct dictionary *dictionary, struct slice text)
-{
-    return dictionary->strings > 0 && dictionary_is(dictionary, dictionary->previous, text);
-}
-
-/* dictionary_find: leaves in dictionary->previous the number of text, which is added when new. */
+/* dictionary_find: leaves in dictionary->previous the number of text (not empty), which is added
+ * when new. */
 int dictionary_find(struct dictionary *dictionary, struct slice text, struct error *err);
+
+/* dictionary_number: the number of any text, in dictionary->previous; *repeats tells whether that
+ * is what it was before. */
+static inline int dictionary_number(struct dictionary *dictionary, struct slice text, bool *repeats,
+                                    struct error *err)
+{
+    uint32_t previous = dictionary->previous;
+    *repeats = true;
+    if (previous == 0 ? text.length == 0 : dictionary_is(dictionary, previous, text))
+        return 0;
+    *repeats = false;
+    if (text.length > 0)
+        return dictionary_find(dictionary, text, err);
+    dictionary->previous = 0;
+    return 0;
+}
 
 void dictionary_clear(struct dictionary *dictionary);
 void dictionary_free(struct dictionary *dictionary);
 
-/* place_find: the number of a place, which is added when new. */
+/* place_find: the number of a place with any field, which is added when new. */
 int place_find(struct place_set *set, const uint32_t place[PLACE_TEXTS], uint32_t *number,
                struct error *err);
 

@@ -2,21 +2,46 @@
 
 #include "base/text.h"
 
-const uint8_t row_fields[ROW_TEXTS] = {FIELD_HOUSENUMBER, FIELD_NAME, FIELD_STREET, FIELD_LABEL};
-
-const uint8_t place_fields[PLACE_TEXTS] = {FIELD_DISTRICT,   FIELD_CITY,     FIELD_COUNTY,
-                                           FIELD_STATE,      FIELD_POSTCODE, FIELD_COUNTRY,
-                                           FIELD_COUNTRYCODE};
+const uint8_t row_fields[ROW_COLUMNS] = {
+    [COLUMN_HOUSENUMBER] = FIELD_HOUSENUMBER,
+    [COLUMN_NAME] = FIELD_NAME,
+    [COLUMN_STREET] = FIELD_STREET,
+    [COLUMN_LABEL] = FIELD_LABEL,
+};
 
 static bool open_dictionary(struct segment_dictionary *out, const struct dictionary_extent *extent,
                             const unsigned char *data, size_t bytes)
 {
-    if (extent->text > bytes || extent->text_bytes > bytes - extent->text)
+    if (extent->text > bytes || extent->text_bytes > bytes - extent->text ||
+        extent->offsets > bytes || extent->strings >= (bytes - extent->offsets) / 4)
         return false;
     out->strings = extent->strings;
+    out->offsets = data + extent->offsets;
     out->text = (const char *)data + extent->text;
     out->text_bytes = extent->text_bytes;
-    return table_open(&out->offsets, data, extent->offsets, bytes, extent->strings + 1, 1);
+    return true;
+}
+
+static bool varies(const struct table *table, unsigned field)
+{
+    return memchr(table->order, (int)field, table->varying) != NULL;
+}
+
+/* Decode what all rows and all places share. */
+static bool decode_constants(struct segment *segment)
+{
+    for (unsigned i = 0; i < PLACE_TEXTS && segment->places.records > 0; i++) {
+        if (!varies(&segment->places, i) &&
+            !segment_string(segment, PLACE_FIRST + i, segment->places.constant[i],
+                            &segment->place[i]))
+            return false;
+    }
+    for (unsigned c = 0; c < ROW_COLUMNS; c++) {
+        if (!varies(&segment->rows, c) &&
+            !segment_set(segment, c, segment->rows.constant[c], &segment->constant))
+            return false;
+    }
+    return true;
 }
 
 bool segment_open(struct segment *out, const unsigned char *data, size_t bytes, uint32_t rows)
@@ -27,26 +52,36 @@ bool segment_open(struct segment *out, const unsigned char *data, size_t bytes, 
     memcpy(&header, data, sizeof header);
     if (header.rows != rows || header.places > rows)
         return false;
-    if (!table_open(&out->rows, data, header.rows_table, bytes, rows, ROW_COLUMNS) ||
+    memset(out, 0, sizeof *out);
+    if (!table_open(&out->rows, data, header.rows_table, bytes, rows, ROW_COLUMNS))
+        return false;
+    if (header.places > 0 &&
         !table_open(&out->places, data, header.places_table, bytes, header.places, PLACE_TEXTS))
         return false;
     for (int f = 0; f < FIELD_COUNT; f++) {
-        if (header.dictionary[f].strings == 0 || header.dictionary[f].strings > rows ||
-            !open_dictionary(&out->dictionary[f], &header.dictionary[f], data, bytes))
+        if (!open_dictionary(&out->dictionary[f], &header.dictionary[f], data, bytes))
             return false;
     }
-    return true;
+    return decode_constants(out);
 }
 
-bool segment_place(const struct segment *segment, uint32_t place, struct address *address)
+bool segment_place(const struct segment *segment, uint32_t place, struct slice out[PLACE_TEXTS])
 {
-    uint32_t ids[PLACE_TEXTS];
-    if (place >= segment->places.records)
+    const struct table *places = &segment->places;
+    if (place > places->records)
         return false;
-    table_read(&segment->places, place, ids);
-    for (int i = 0; i < PLACE_TEXTS; i++) {
-        unsigned field = place_fields[i];
-        if (!segment_string(segment, field, ids[i], &address->field[field]))
+    if (place == 0) {
+        memset(out, 0, PLACE_TEXTS * sizeof *out);
+        return true;
+    }
+    memcpy(out, segment->place, PLACE_TEXTS * sizeof *out);
+    if (places->varying == 0)
+        return true;
+    struct table_block block = table_block(places, place - 1);
+    uint64_t bit = (uint64_t)((place - 1) & (TABLE_BLOCK - 1)) * block.stride;
+    for (unsigned v = 0; v < places->varying; v++) {
+        unsigned i = places->order[v];
+        if (!segment_string(segment, PLACE_FIRST + i, table_value(&block, v, &bit), &out[i]))
             return false;
     }
     return true;
@@ -54,18 +89,17 @@ bool segment_place(const struct segment *segment, uint32_t place, struct address
 
 bool segment_entry(const struct segment *segment, uint32_t row, struct entry *out)
 {
-    uint32_t values[ROW_COLUMNS];
-    table_read(&segment->rows, row, values);
-    if (values[COLUMN_OUTCOME] >= OUTCOME_COUNT)
-        return false;
-    out->outcome = (enum outcome)values[COLUMN_OUTCOME];
-    out->refreshed_at = values[COLUMN_DATE];
-    for (int i = 0; i < ROW_TEXTS; i++) {
-        unsigned field = row_fields[i];
-        if (!segment_string(segment, field, values[ROW_FIRST_TEXT + i], &out->address.field[field]))
+    const struct table *rows = &segment->rows;
+    *out = segment->constant;
+    if (rows->varying == 0)
+        return true;
+    struct table_block block = table_block(rows, row);
+    uint64_t bit = (uint64_t)(row & (TABLE_BLOCK - 1)) * block.stride;
+    for (unsigned v = 0; v < rows->varying; v++) {
+        if (!segment_set(segment, rows->order[v], table_value(&block, v, &bit), out))
             return false;
     }
-    return segment_place(segment, values[COLUMN_PLACE], &out->address);
+    return true;
 }
 
 static bool label_is_valid(const char *text, size_t bytes)
@@ -85,7 +119,7 @@ static bool label_is_valid(const char *text, size_t bytes)
 bool segment_text_is_valid(const struct segment *segment)
 {
     for (unsigned f = 0; f < FIELD_COUNT; f++) {
-        for (uint32_t id = 0; id < segment->dictionary[f].strings; id++) {
+        for (uint32_t id = 1; id <= segment->dictionary[f].strings; id++) {
             struct slice text;
             if (!segment_string(segment, f, id, &text) || text.length > FIELD_BYTES_LIMIT)
                 return false;

@@ -17,31 +17,35 @@ static int records_reserve(struct segment_builder *builder, struct error *err)
 }
 
 static inline int find_text(struct segment_builder *builder, unsigned field, struct slice text,
-                            struct error *err)
+                            bool *repeats, struct error *err)
 {
     struct dictionary *dictionary = &builder->dictionary[field];
     uint32_t before = dictionary->text_used;
-    if (dictionary_find(dictionary, text, err) != 0)
+    if (dictionary_number(dictionary, text, repeats, err) != 0)
         return -1;
     builder->text_bytes += dictionary->text_used - before;
     return 0;
 }
 
-static int find_place(struct segment_builder *builder, const struct address *address,
-                      struct error *err)
+static inline int find_place(struct segment_builder *builder, const struct address *address,
+                             struct error *err)
 {
     uint32_t place[PLACE_TEXTS];
-    bool repeats = builder->rows > 0;
-    for (int i = 0; i < PLACE_TEXTS; i++) {
-        unsigned field = place_fields[i];
-        if (!dictionary_repeats(&builder->dictionary[field], address->field[field])) {
-            repeats = false;
-            if (find_text(builder, field, address->field[field], err) != 0)
-                return -1;
-        }
+    uint32_t any = 0;
+    bool same = true;
+    for (unsigned i = 0; i < PLACE_TEXTS; i++) {
+        unsigned field = PLACE_FIRST + i;
+        bool repeats;
+        if (find_text(builder, field, address->field[field], &repeats, err) != 0)
+            return -1;
+        same &= repeats;
         place[i] = builder->dictionary[field].previous;
+        any |= place[i];
     }
-    return repeats ? 0 : place_find(&builder->places, place, &builder->place, err);
+    if (same)
+        return 0;
+    builder->place = 0;
+    return any == 0 ? 0 : place_find(&builder->places, place, &builder->place, err);
 }
 
 int segment_builder_add(struct segment_builder *builder, const struct entry *entry,
@@ -52,19 +56,28 @@ int segment_builder_add(struct segment_builder *builder, const struct entry *ent
     uint32_t *record = builder->records + (size_t)builder->rows * ROW_COLUMNS;
     record[COLUMN_OUTCOME] = (uint32_t)entry->outcome;
     record[COLUMN_DATE] = entry->refreshed_at;
-    for (int i = 0; i < ROW_TEXTS; i++) {
-        unsigned field = row_fields[i];
-        struct slice text = entry->address.field[field];
-        if (!dictionary_repeats(&builder->dictionary[field], text) &&
-            find_text(builder, field, text, err) != 0)
+    for (unsigned c = COLUMN_HOUSENUMBER; c < COLUMN_HOUSENUMBER + ROW_TEXTS; c++) {
+        unsigned field = row_fields[c];
+        bool repeats;
+        if (find_text(builder, field, entry->address.field[field], &repeats, err) != 0)
             return -1;
-        record[ROW_FIRST_TEXT + i] = builder->dictionary[field].previous;
+        record[c] = builder->dictionary[field].previous;
     }
     if (find_place(builder, &entry->address, err) != 0)
         return -1;
     record[COLUMN_PLACE] = builder->place;
     builder->rows++;
     return 0;
+}
+
+static int append_offsets(struct buffer *out, const struct dictionary *dictionary,
+                          struct error *err)
+{
+    static const uint32_t none = 0;
+    if (dictionary->strings == 0)
+        return buffer_append(out, &none, sizeof none, err);
+    return buffer_append(out, dictionary->offsets,
+                         ((size_t)dictionary->strings + 1) * sizeof *dictionary->offsets, err);
 }
 
 /* Fill builder->tables with everything of the segment that comes before its text. */
@@ -81,13 +94,13 @@ static int encode_tables(struct segment_builder *builder, struct segment_header 
     if (table_append(out, builder->records, builder->rows, ROW_COLUMNS, err) != 0)
         return -1;
     header->places_table = (uint32_t)out->used;
-    if (table_append(out, builder->places.places, builder->places.count, PLACE_TEXTS, err) != 0)
+    if (builder->places.count > 0 &&
+        table_append(out, builder->places.places, builder->places.count, PLACE_TEXTS, err) != 0)
         return -1;
     for (int f = 0; f < FIELD_COUNT; f++) {
-        const struct dictionary *dictionary = &builder->dictionary[f];
-        header->dictionary[f].strings = dictionary->strings;
+        header->dictionary[f].strings = builder->dictionary[f].strings;
         header->dictionary[f].offsets = (uint32_t)out->used;
-        if (table_append(out, dictionary->offsets, dictionary->strings + 1, 1, err) != 0)
+        if (append_offsets(out, &builder->dictionary[f], err) != 0)
             return -1;
     }
     if (buffer_append(out, slack, sizeof slack, err) != 0)
@@ -131,6 +144,7 @@ static void segment_builder_clear(struct segment_builder *builder)
 {
     builder->rows = 0;
     builder->text_bytes = 0;
+    builder->place = 0;
     place_clear(&builder->places);
     for (int f = 0; f < FIELD_COUNT; f++)
         dictionary_clear(&builder->dictionary[f]);

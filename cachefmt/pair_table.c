@@ -62,28 +62,51 @@ static unsigned char *finish_bits(struct bit_writer *writer)
     return writer->at;
 }
 
+/* The frame of one field in one block: a value is stored as value - base, and zero as 0 when it is
+ * kept apart (base is then the least other value less 1). */
+struct frame {
+    uint32_t base;
+    unsigned width;
+    bool zero_apart;
+};
+
+static struct frame find_frame(const uint32_t *values, uint32_t count, unsigned step)
+{
+    uint32_t least = UINT32_MAX; /* over values that are not 0 */
+    uint32_t most = 0;
+    bool zero = false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t value = values[(size_t)i * step];
+        zero |= value == 0;
+        least = value - 1 < least - 1 ? value : least;
+        most = value > most ? value : most;
+    }
+    if (most == 0)
+        return (struct frame){0, 0, false};
+    if (!zero)
+        return (struct frame){least, bits_for(most - least), false};
+    if (bits_for(most - least + 1) < bits_for(most))
+        return (struct frame){least - 1, bits_for(most - least + 1), true};
+    return (struct frame){0, bits_for(most), false};
+}
+
 static unsigned char *pack_block(unsigned char *at, const uint32_t *records, uint32_t count,
                                  unsigned fields, const uint8_t *order, unsigned varying)
 {
-    uint32_t base[TABLE_FIELDS];
-    unsigned width[TABLE_FIELDS];
+    struct frame frame[TABLE_FIELDS];
     for (unsigned v = 0; v < varying; v++) {
-        uint32_t least = UINT32_MAX;
-        uint32_t most = 0;
-        for (uint32_t i = 0; i < count; i++) {
-            uint32_t value = records[(size_t)i * fields + order[v]];
-            least = value < least ? value : least;
-            most = value > most ? value : most;
-        }
-        base[v] = least;
-        width[v] = bits_for(most - least);
-        store32(at + 4 * v, least);
-        at[4 * varying + v] = (unsigned char)width[v];
+        frame[v] = find_frame(records + order[v], count, fields);
+        store32(at + 4 * v, frame[v].base);
+        at[4 * varying + v] =
+            (unsigned char)(frame[v].width | (frame[v].zero_apart ? TABLE_ZERO_APART : 0));
     }
     struct bit_writer writer = {.at = at + BLOCK_FIELD_BYTES * varying};
     for (uint32_t i = 0; i < count; i++) {
-        for (unsigned v = 0; v < varying; v++)
-            put_bits(&writer, records[(size_t)i * fields + order[v]] - base[v], width[v]);
+        for (unsigned v = 0; v < varying; v++) {
+            uint32_t value = records[(size_t)i * fields + order[v]];
+            bool apart = frame[v].zero_apart && value == 0;
+            put_bits(&writer, apart ? 0 : value - frame[v].base, frame[v].width);
+        }
     }
     return finish_bits(&writer);
 }
@@ -126,9 +149,10 @@ static bool block_is_inside(const struct table *table, size_t offset, size_t lim
     const unsigned char *widths = table->bytes + offset + 4 * (size_t)table->varying;
     size_t stride = 0;
     for (unsigned v = 0; v < table->varying; v++) {
-        if (widths[v] > 32)
+        unsigned width = widths[v] & ~TABLE_ZERO_APART;
+        if (width > 32)
             return false;
-        stride += widths[v];
+        stride += width;
     }
     size_t bytes = (stride * count + 7) / 8;
     return bytes + TABLE_SLACK <= limit - offset - head;
@@ -162,22 +186,4 @@ bool table_open(struct table *out, const unsigned char *region, size_t offset, s
     }
     *out = table;
     return true;
-}
-
-void table_block_open(const struct table *table, uint32_t block, struct table_block *out)
-{
-    memcpy(out->base, table->constant, sizeof out->base);
-    memset(out->width, 0, sizeof out->width);
-    out->stride = 0;
-    out->records = table->bytes;
-    if (table->varying == 0)
-        return;
-    const unsigned char *header = table->bytes + table_load32(table->offsets + 4 * (size_t)block);
-    const unsigned char *widths = header + 4 * (size_t)table->varying;
-    out->records = widths + table->varying;
-    for (unsigned v = 0; v < table->varying; v++) {
-        out->base[table->order[v]] = table_load32(header + 4 * v);
-        out->width[table->order[v]] = widths[v];
-        out->stride += widths[v];
-    }
 }

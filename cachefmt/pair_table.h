@@ -4,7 +4,8 @@
  * its rows, its places, the offsets of its dictionaries. Bytes: FORMAT.md. Internal to cachefmt.
  *
  * A table does not know its number of records and fields; whoever refers to it does. A field with
- * one value throughout the table takes no room in its blocks. */
+ * one value throughout the table takes no room in its blocks. Zero stands for "missing" wherever
+ * tables are used, so a block may keep it apart from its frame (TABLE_ZERO_APART). */
 #ifndef REFRESHD_CACHEFMT_PAIR_TABLE_H
 #define REFRESHD_CACHEFMT_PAIR_TABLE_H
 
@@ -19,6 +20,8 @@
 #define TABLE_FIELDS 7                        /* most fields of a record */
 #define TABLE_SLACK 8 /* bytes that must follow the last table, so that reads may be 8 wide */
 
+#define TABLE_ZERO_APART 0x80u /* in a width byte: code 0 is the value 0, whatever the base */
+
 struct table {
     const unsigned char *bytes;
     const unsigned char *offsets; /* of blocks, relative to bytes */
@@ -29,25 +32,14 @@ struct table {
     uint32_t constant[TABLE_FIELDS];
 };
 
-/* One block, opened: field f of record i is base[f] + the width[f] bits at i * stride + shift. */
-struct table_block {
-    const unsigned char *records;
-    uint32_t stride; /* bits of a record */
-    uint32_t base[TABLE_FIELDS];
-    uint8_t width[TABLE_FIELDS];
-};
-
-/* table_append: encode count records of `fields` values each behind out. */
+/* table_append: encode count > 0 records of `fields` values each behind out. */
 int table_append(struct buffer *out, const uint32_t *records, uint32_t count, unsigned fields,
                  struct error *err);
 
 /* table_open: the table at `offset` of a region whose first `limit` bytes it may use, TABLE_SLACK
- * included. Checks the structure, so that table_read stays inside whatever the bytes are. */
+ * included. Checks the structure, so that reading stays inside whatever the bytes are. */
 bool table_open(struct table *out, const unsigned char *region, size_t offset, size_t limit,
                 uint32_t count, unsigned fields);
-
-/* table_block_open: block number `block` of an opened table. */
-void table_block_open(const struct table *table, uint32_t block, struct table_block *out);
 
 static inline uint32_t table_load32(const unsigned char *at)
 {
@@ -56,55 +48,39 @@ static inline uint32_t table_load32(const unsigned char *at)
     return value;
 }
 
-static inline uint32_t table_bits(const unsigned char *records, uint64_t bit, unsigned width)
+/* One block, opened. Varying field v of a record has base[v] and the low bits of width[v]. */
+struct table_block {
+    const unsigned char *base; /* 4 bytes each */
+    const unsigned char *width;
+    const unsigned char *records;
+    uint32_t stride; /* bits of a record */
+};
+
+/* table_block: open the block of a record; only for tables with varying fields. */
+static inline struct table_block table_block(const struct table *table, uint32_t record)
+{
+    size_t number = record >> TABLE_BLOCK_SHIFT;
+    struct table_block block;
+    block.base = table->bytes + table_load32(table->offsets + 4 * number);
+    block.width = block.base + 4 * (size_t)table->varying;
+    block.records = block.width + table->varying;
+    block.stride = 0;
+    for (unsigned v = 0; v < table->varying; v++)
+        block.stride += block.width[v] & ~TABLE_ZERO_APART;
+    return block;
+}
+
+/* table_value: the value of varying field v, which lies at *bit; moves *bit behind it. */
+static inline uint32_t table_value(const struct table_block *block, unsigned v, uint64_t *bit)
 {
     uint64_t word;
-    memcpy(&word, records + (bit >> 3), sizeof word);
-    return (uint32_t)(word >> (bit & 7) & ((1ULL << width) - 1));
-}
-
-/* table_read: all fields of one record; record < records. */
-static inline void table_read(const struct table *table, uint32_t record, uint32_t *out)
-{
-    for (unsigned f = 0; f < table->fields; f++)
-        out[f] = table->constant[f];
-    unsigned varying = table->varying;
-    if (varying == 0)
-        return;
-    uint32_t block = record >> TABLE_BLOCK_SHIFT;
-    const unsigned char *header = table->bytes + table_load32(table->offsets + 4 * (size_t)block);
-    const unsigned char *widths = header + 4 * varying;
-    const unsigned char *records = widths + varying;
-    uint32_t stride = 0;
-    for (unsigned v = 0; v < varying; v++)
-        stride += widths[v];
-    uint64_t bit = (uint64_t)(record & (TABLE_BLOCK - 1)) * stride;
-    for (unsigned v = 0; v < varying; v++) {
-        out[table->order[v]] = table_load32(header + 4 * v) + table_bits(records, bit, widths[v]);
-        bit += widths[v];
-    }
-}
-
-/* table_read_pair: a table of one field: records `record` and the one after it. */
-static inline void table_read_pair(const struct table *table, uint32_t record, uint32_t *first,
-                                   uint32_t *second)
-{
-    *first = table->constant[0];
-    *second = table->constant[0];
-    if (table->varying == 0)
-        return;
-    if ((record & (TABLE_BLOCK - 1)) == TABLE_BLOCK - 1) {
-        table_read(table, record, first);
-        table_read(table, record + 1, second);
-        return;
-    }
-    uint32_t block = record >> TABLE_BLOCK_SHIFT;
-    const unsigned char *header = table->bytes + table_load32(table->offsets + 4 * (size_t)block);
-    uint32_t base = table_load32(header);
-    unsigned width = header[4];
-    uint64_t bit = (uint64_t)(record & (TABLE_BLOCK - 1)) * width;
-    *first = base + table_bits(header + 5, bit, width);
-    *second = base + table_bits(header + 5, bit + width, width);
+    unsigned flags = block->width[v];
+    unsigned width = flags & ~TABLE_ZERO_APART;
+    memcpy(&word, block->records + (*bit >> 3), sizeof word);
+    uint32_t code = (uint32_t)(word >> (*bit & 7) & ((1ULL << width) - 1));
+    *bit += width;
+    return code == 0 && (flags & TABLE_ZERO_APART) != 0 ? 0
+                                                        : table_load32(block->base + 4 * v) + code;
 }
 
 #endif

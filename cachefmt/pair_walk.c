@@ -5,16 +5,15 @@
 
 /* What a cursor keeps between entries; lies in pair_cursor.state. */
 struct __attribute__((may_alias)) walk {
-    const struct segment *segment; /* NULL before the first entry and at a segment's end */
+    const struct segment *segment; /* NULL before the first entry */
     const uint64_t *codes;
     uint64_t first_row; /* of the segment */
     uint64_t end_row;   /* of the segment */
     struct table_block block;
-    uint64_t bit;             /* of the next record in block */
-    uint32_t text[ROW_TEXTS]; /* the ids that address was made from */
-    uint32_t place;
-    bool has_address; /* text, place and address are of an earlier row of this segment */
-    struct address address;
+    uint64_t bit;                /* of the next record in block */
+    uint32_t value[ROW_COLUMNS]; /* of each varying column: what entry was made from */
+    bool fresh;                  /* no such values yet: entry has the segment's constants only */
+    struct entry entry;
 };
 
 _Static_assert(sizeof(struct walk) <= sizeof((struct pair_cursor *)0)->state, "a cursor holds it");
@@ -30,6 +29,7 @@ static int enter_segment(struct pair_cursor *cursor, struct walk *walk, struct e
 {
     const struct quadtree *tree;
     const struct segment_slot *slot;
+    walk->segment = NULL;
     if (pair_quadtree(cursor->pair, &tree, err) != 0 ||
         pair_segment(cursor->pair, cursor->row, &slot, err) != 0)
         return -1;
@@ -37,10 +37,14 @@ static int enter_segment(struct pair_cursor *cursor, struct walk *walk, struct e
     walk->segment = &slot->segment;
     walk->first_row = slot->where.first_row;
     walk->end_row = slot->where.first_row + slot->where.rows;
-    walk->has_address = false;
-    uint32_t row = (uint32_t)(cursor->row - walk->first_row);
-    table_block_open(&walk->segment->rows, row >> TABLE_BLOCK_SHIFT, &walk->block);
-    walk->bit = (uint64_t)(row & (TABLE_BLOCK - 1)) * walk->block.stride;
+    walk->fresh = true;
+    walk->entry = slot->segment.constant;
+    walk->bit = 0;
+    if (slot->segment.rows.varying > 0) {
+        uint32_t row = (uint32_t)(cursor->row - walk->first_row);
+        walk->block = table_block(&slot->segment.rows, row);
+        walk->bit = (uint64_t)(row & (TABLE_BLOCK - 1)) * walk->block.stride;
+    }
     return 0;
 }
 
@@ -49,8 +53,8 @@ static inline int walk_on(struct pair_cursor *cursor, struct walk *walk, struct 
 {
     if (walk->segment != NULL && cursor->row < walk->end_row) {
         uint32_t row = (uint32_t)(cursor->row - walk->first_row);
-        if ((row & (TABLE_BLOCK - 1)) == 0) {
-            table_block_open(&walk->segment->rows, row >> TABLE_BLOCK_SHIFT, &walk->block);
+        if ((row & (TABLE_BLOCK - 1)) == 0 && walk->segment->rows.varying > 0) {
+            walk->block = table_block(&walk->segment->rows, row);
             walk->bit = 0;
         }
         return 1;
@@ -60,53 +64,11 @@ static inline int walk_on(struct pair_cursor *cursor, struct walk *walk, struct 
     return enter_segment(cursor, walk, err) == 0 ? 1 : -1;
 }
 
-static inline uint32_t column(const struct walk *walk, unsigned column, uint64_t *bit)
+static int dangling(const struct pair_cursor *cursor, struct walk *walk, struct error *err)
 {
-    unsigned width = walk->block.width[column];
-    uint32_t value = walk->block.base[column] + table_bits(walk->block.records, *bit, width);
-    *bit += width;
-    return value;
-}
-
-static int dangling(const struct pair_cursor *cursor, struct error *err)
-{
+    walk->segment = NULL;
     return pair_corrupt(cursor->pair->data_name, "a row refers to something that is not there",
                         err);
-}
-
-/* Outcome, date and point of the row; false when the outcome is none of ours. */
-static inline bool read_date(const struct pair_cursor *cursor, const struct walk *walk,
-                             uint64_t *bit, struct entry *out)
-{
-    uint32_t outcome = column(walk, COLUMN_OUTCOME, bit);
-    if (outcome >= OUTCOME_COUNT)
-        return false;
-    out->outcome = (enum outcome)outcome;
-    out->refreshed_at = column(walk, COLUMN_DATE, bit);
-    out->point = morton_decode(walk->codes[cursor->row]);
-    return true;
-}
-
-static inline bool read_address(struct walk *walk, uint64_t *bit)
-{
-    bool fresh = !walk->has_address;
-    walk->has_address = false;
-    for (unsigned i = 0; i < ROW_TEXTS; i++) {
-        uint32_t id = column(walk, ROW_FIRST_TEXT + i, bit);
-        if (id == walk->text[i] && !fresh)
-            continue;
-        walk->text[i] = id;
-        if (!segment_string(walk->segment, row_fields[i], id, &walk->address.field[row_fields[i]]))
-            return false;
-    }
-    uint32_t place = column(walk, COLUMN_PLACE, bit);
-    if (place != walk->place || fresh) {
-        walk->place = place;
-        if (!segment_place(walk->segment, place, &walk->address))
-            return false;
-    }
-    walk->has_address = true;
-    return true;
 }
 
 int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
@@ -115,11 +77,20 @@ int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
     int more = walk_on(cursor, walk, err);
     if (more != 1)
         return more;
+    const struct segment *segment = walk->segment;
     uint64_t bit = walk->bit;
-    if (!read_date(cursor, walk, &bit, out) || !read_address(walk, &bit))
-        return dangling(cursor, err);
-    out->address = walk->address;
+    for (unsigned v = 0; v < segment->rows.varying; v++) {
+        uint32_t value = table_value(&walk->block, v, &bit);
+        if (value == walk->value[v] && !walk->fresh)
+            continue;
+        walk->value[v] = value;
+        if (!segment_set(segment, segment->rows.order[v], value, &walk->entry))
+            return dangling(cursor, walk, err);
+    }
+    walk->fresh = false;
     walk->bit = bit;
+    walk->entry.point = morton_decode(walk->codes[cursor->row]);
+    *out = walk->entry;
     cursor->row++;
     return 1;
 }
@@ -130,10 +101,18 @@ int pair_next_date(struct pair_cursor *cursor, struct entry *out, struct error *
     int more = walk_on(cursor, walk, err);
     if (more != 1)
         return more;
+    const struct segment *segment = walk->segment;
+    out->outcome = segment->constant.outcome;
+    out->refreshed_at = segment->constant.refreshed_at;
     uint64_t bit = walk->bit;
-    if (!read_date(cursor, walk, &bit, out))
-        return dangling(cursor, err);
-    walk->bit += walk->block.stride;
+    for (unsigned v = 0; v < segment->rows.varying && segment->rows.order[v] <= COLUMN_DATE; v++) {
+        uint32_t value = table_value(&walk->block, v, &bit);
+        if (!segment_set(segment, segment->rows.order[v], value, out))
+            return dangling(cursor, walk, err);
+    }
+    if (segment->rows.varying > 0)
+        walk->bit += walk->block.stride;
+    out->point = morton_decode(walk->codes[cursor->row]);
     cursor->row++;
     return 1;
 }
