@@ -106,8 +106,8 @@ check-san: deps-test
 	$(MAKE) $(TSAN) PYTEST_FLAGS="-m sanitized" e2e
 
 # --- style: formatting, banned calls, file maps ---------------------------------
-SOURCES := $(foreach d,$(LIB_DIRS) daemon tests tests/unit tests/fuzz tests/bench tests/support \
-	geocoder/gazetteer,$(wildcard $(d)/*.c $(d)/*.h))
+SOURCES := $(foreach d,$(LIB_DIRS) daemon geocoder/gazetteer tests tests/unit tests/fuzz tests/bench \
+	tests/support tests/places,$(wildcard $(d)/*.c $(d)/*.h))
 .PHONY: lint format
 lint:
 	tests/lint.sh $(SOURCES)
@@ -139,6 +139,12 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY) $(BUILD)/daemon/protocol.o
 		$(LIBRARY) $(LIBS)
 endif
 
+# --- made-up points around real places, for the demo and the benchmarks -----------
+PLACES_PROGRAMS := $(BUILD)/places/make_places $(BUILD)/places/make_cache
+$(BUILD)/places/make_%: $(BUILD)/tests/places/make_%.o $(BUILD)/tests/places/places.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # --- benchmarks against what users would pick instead ----------------------------
 BENCH_C := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 BENCH_CXX := $(patsubst tests/bench/%.cc,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.cc))
@@ -150,7 +156,7 @@ $(BUILD)/bench/%: tests/bench/%.cc $(LIBRARY)
 	$(CXX) -std=c++17 -I. $(OPT) -g -Wall -Wextra -pthread -o $@ $< $(LIBRARY) $(LIBS)
 
 .PHONY: bench bench-programs
-bench-programs: all $(BENCH_C) $(BENCH_CXX)
+bench-programs: all $(BENCH_C) $(BENCH_CXX) $(PLACES_PROGRAMS)
 bench: deps-bench
 	$(MAKE) -j2 bench-programs
 	REFRESHD_BUILD=$(abspath $(BUILD)) tests/bench/run.sh
@@ -158,12 +164,8 @@ bench: deps-bench
 # --- demo -----------------------------------------------------------------------
 .PHONY: demo
 demo: deps
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/demo/make-places
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/places/make_places
 	@REFRESHD_BUILD=$(abspath $(BUILD)) tests/demo/demo.sh
-
-$(BUILD)/demo/make-places: tests/demo/make_places.c $(LIBRARY)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 
 # --- packages, install -------------------------------------------------------------
 .PHONY: deps deps-test deps-bench

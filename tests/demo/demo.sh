@@ -65,7 +65,7 @@ socket = $demo/control.sock
 EOF
 
 say "1. $points points around real places, with addresses gone stale, into a cache"
-"$build/demo/make-places" "$points" >"$demo/places.csv"
+"$build/places/make_places" stale "$points" >"$demo/places.csv"
 ctl cache import "$demo/places.csv"
 ctl cache info
 tail -n +2 "$demo/places.csv" | awk -F, -v step=$((points / 6)) 'NR % step == 7 {print $1, $2}' \

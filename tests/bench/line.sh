@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# line.sh POINTS: refresh a cache of that many clustered points with the gazetteer and print, from
+# start to published: points per second, and the peak of refreshd's memory (mapped files aside), MB.
+set -euo pipefail
+build=${REFRESHD_BUILD:-build}
+points=$1
+work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
+daemon=
+finish() {
+    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+cat >"$work/refreshd.conf" <<EOF
+[cache]
+directory = $work/cache
+[refresh]
+state_directory = $work/state
+workers = 2
+[gate]
+max_country_changed = 100%
+max_lost = 100%
+[http]
+listen =
+[control]
+socket = $work/control.sock
+EOF
+"$build/places/make_cache" "$work/cache" "$points" >&2
+ctl() { "$build/refreshctl" --config "$work/refreshd.conf" "$@"; }
+"$build/refreshd" --config "$work/refreshd.conf" 2>"$work/log" &
+daemon=$!
+until ctl status >/dev/null 2>&1; do sleep 0.05; done
+(
+    peak=0
+    while kill -0 "$daemon" 2>/dev/null; do
+        now=$(awk '/^RssAnon|^RssShmem/ {sum += $2} END {print sum + 0}' "/proc/$daemon/status" 2>/dev/null || echo 0)
+        [ "$now" -le "$peak" ] || peak=$now
+        echo "$peak" >"$work/peak"
+        sleep 0.05
+    done
+) &
+sampler=$!
+began=$(date +%s.%N)
+ctl start --wait >"$work/start.log" 2>&1 || { cat "$work/start.log" "$work/log" >&2; exit 1; }
+ended=$(date +%s.%N)
+kill "$sampler" 2>/dev/null || true
+ctl --json status >"$work/status.json"
+grep -E 'stage_|run_' "$work/log" >&2 || true
+awk -v n="$points" -v a="$began" -v b="$ended" -v kb="$(cat "$work/peak")" \
+    'BEGIN {printf "%.0f %.1f\n", n / (b - a), kb / 1024}'

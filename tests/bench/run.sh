@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# All comparisons, one line each: BENCH name ours=X theirs=Y unit=U ratio=Z. Ratios hold within one
+# run; absolute figures vary with the machine. BENCH_POINTS (10000000) sizes the larger ones.
+set -euo pipefail
+here=$(dirname "$0")
+build=${REFRESHD_BUILD:-build}
+export REFRESHD_BUILD=$build
+points=${BENCH_POINTS:-10000000}
+line() { # name ours theirs unit
+    awk -v n="$1" -v o="$2" -v t="$3" -v u="$4" \
+        'BEGIN {printf "BENCH %s ours=%.4g theirs=%.4g unit=%s ratio=%.3g\n", n, o, t, u, o / t}'
+}
+
+"$build/bench/bench_nearest" "$points"
+"$build/bench/bench_pair" "$points"
+
+read -r speed memory < <("$here/line.sh" "$points")
+read -r speed4 memory4 < <("$here/line.sh" $((4 * points)))
+work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+"$build/places/make_places" places >"$work/places.csv"
+"$build/places/make_places" points 30000 >"$work/points.csv"
+script=$(/usr/bin/python3 "$here/sqlite_refresh.py" "$work/places.csv" "$work/points.csv" 30000)
+line line_against_sqlite_script "$speed" "$script" points/s
+line line_against_a_million_a_second "$speed" 1000000 points/s
+line line_memory "$memory" 300 MB
+line line_memory_4_times_the_points "$memory4" "$memory" MB
+line line_speed_4_times_the_points "$speed4" "$speed" points/s
