@@ -1,0 +1,185 @@
+/* Commands about the active run. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "config/key.h"
+#include "daemon/commands.h"
+#include "daemon/log.h"
+#include "daemon/pause_wait.h"
+
+/* A number within the bounds of the configuration key it stands in for. 1 = *out written. */
+static int bounded(const struct job *job, const char *section, const char *name, double *out,
+                   struct error *err)
+{
+    const struct config_key *key = config_key_find(section, name);
+    return protocol_number(job->request.arguments, name, key->least, key->most, out, err);
+}
+
+static int bounded_count(const struct job *job, const char *section, const char *name,
+                         unsigned *out, struct error *err)
+{
+    const struct config_key *key = config_key_find(section, name);
+    uint64_t value;
+    int got = protocol_whole(job->request.arguments, name, (uint64_t)key->least,
+                             (uint64_t)key->most, &value, err);
+    if (got > 0)
+        *out = (unsigned)value;
+    return got;
+}
+
+static void from_config(const struct config *config, struct run_parameters *parameters)
+{
+    memset(parameters, 0, sizeof *parameters);
+    parameters->older_than = config->refresh.older_than;
+    parameters->finish_within = config->refresh.finish_within;
+    parameters->rate = config->geocoder.rate;
+    parameters->workers = config->refresh.workers;
+    parameters->concurrency = config->geocoder.concurrency;
+    parameters->shares = config->refresh.point_files;
+    parameters->publish_tiles = config->refresh.publish == CONFIG_PUBLISH_TILE;
+}
+
+static int read_tiles(struct job *job, struct run_parameters *parameters)
+{
+    const char *list = NULL;
+    int got = protocol_text(job->request.arguments, "tiles", &list, &job->error);
+    if (got <= 0)
+        return got;
+    struct line_status status;
+    line_status(job->daemon->line, &status);
+    parameters->some_tiles = true;
+    return protocol_tiles(list, status.tiles, parameters->tiles, &job->error);
+}
+
+/* The configuration's values where the request says nothing else. */
+static int read_parameters(struct job *job, struct run_parameters *parameters)
+{
+    struct error *err = &job->error;
+    bool fleet = false;
+    from_config(job->daemon->config, parameters);
+    int given = bounded(job, "refresh", "older_than", &parameters->older_than, err);
+    if (given < 0 ||
+        bounded(job, "refresh", "finish_within", &parameters->finish_within, err) < 0 ||
+        bounded(job, "geocoder", "rate", &parameters->rate, err) < 0 ||
+        bounded_count(job, "refresh", "workers", &parameters->workers, err) < 0 ||
+        protocol_flag(job->request.arguments, "retry_failed", &parameters->retry_failed, err) < 0 ||
+        protocol_flag(job->request.arguments, "fleet", &fleet, err) < 0 ||
+        read_tiles(job, parameters) < 0)
+        return -1;
+    if (fleet)
+        return error_set(err, ERROR_USAGE, "runs of a fleet are not in this version yet");
+    if (parameters->retry_failed && given == 0)
+        parameters->older_than = 0;
+    double now = clock_unix();
+    parameters->cutoff = UINT32_MAX;
+    if (parameters->older_than > 0)
+        parameters->cutoff =
+            parameters->older_than < now ? (uint32_t)(now - parameters->older_than) : 0;
+    return 0;
+}
+
+static cJSON *fits_item(int fits)
+{
+    return fits < 0 ? cJSON_CreateNull() : cJSON_CreateBool(fits);
+}
+
+static cJSON *seconds_item(double seconds)
+{
+    return seconds < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(seconds);
+}
+
+int command_plan(struct job *job)
+{
+    struct run_parameters parameters;
+    struct line_plan plan;
+    if (read_parameters(job, &parameters) != 0 ||
+        line_plan(job->daemon->line, &parameters, &plan, &job->error) != 0 || command_ok(job) != 0)
+        return -1;
+    if (command_add(job, "points", cJSON_CreateNumber((double)plan.points)) != 0 ||
+        command_add(job, "carried", cJSON_CreateNumber((double)plan.carried)) != 0 ||
+        command_add(job, "requests", cJSON_CreateNumber((double)plan.requests)) != 0 ||
+        command_add(job, "points_per_s",
+                    plan.points_per_second > 0 ? cJSON_CreateNumber(plan.points_per_second)
+                                               : cJSON_CreateNull()) != 0 ||
+        command_add(job, "duration_s", seconds_item(plan.duration)) != 0 ||
+        command_add(job, "disk_bytes", cJSON_CreateNumber((double)plan.disk_bytes)) != 0 ||
+        command_add(job, "disk_free", cJSON_CreateNumber((double)plan.disk_free)) != 0)
+        return -1;
+    return command_add(job, "deadline_fits", fits_item(plan.deadline_fits));
+}
+
+int command_start(struct job *job)
+{
+    struct run_parameters parameters;
+    struct line_plan plan = {.duration = -1, .deadline_fits = -1};
+    char id[RUN_ID_BYTES] = "";
+    bool nothing = false;
+    struct line *line = job->daemon->line;
+    if (read_parameters(job, &parameters) != 0)
+        return -1;
+    /* A plan walks the whole index: only when its answer is needed. */
+    if (parameters.finish_within > 0 && !line_is_active(line) &&
+        line_plan(line, &parameters, &plan, &job->error) != 0)
+        return -1;
+    if (line_start(line, &parameters, id, &nothing, &job->error) != 0 || command_ok(job) != 0 ||
+        command_add(job, "run", nothing ? cJSON_CreateNull() : cJSON_CreateString(id)) != 0 ||
+        command_add(job, "duration_s", seconds_item(plan.duration)) != 0)
+        return -1;
+    return command_add(job, "deadline_fits", fits_item(plan.deadline_fits));
+}
+
+int command_pause(struct job *job)
+{
+    return line_pause(job->daemon->line, "paused by the operator", &job->error);
+}
+
+int command_resume(struct job *job)
+{
+    return line_resume(job->daemon->line, &job->error) != 0 ? -1 : command_ok(job);
+}
+
+int command_cancel(struct job *job)
+{
+    return line_cancel(job->daemon->line, &job->error) != 0 ? -1 : command_ok(job);
+}
+
+int command_set(struct job *job)
+{
+    struct line_change change = {-1, -1, -1, -1};
+    unsigned workers = 0, concurrency = 0;
+    struct error *err = &job->error;
+    int given[] = {bounded(job, "geocoder", "rate", &change.rate, err),
+                   bounded(job, "refresh", "finish_within", &change.finish_within, err),
+                   bounded_count(job, "refresh", "workers", &workers, err),
+                   bounded_count(job, "geocoder", "concurrency", &concurrency, err)};
+    bool any = false;
+    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+        if (given[i] < 0)
+            return -1;
+        any = any || given[i] > 0;
+    }
+    if (!any)
+        return error_set(err, ERROR_USAGE,
+                         "nothing to set; say one of rate=N workers=N finish_within=D "
+                         "concurrency=N");
+    if (given[2] > 0)
+        change.workers = (int)workers;
+    if (given[3] > 0)
+        change.concurrency = (int)concurrency;
+    return line_set(job->daemon->line, &change, err) != 0 ? -1 : command_ok(job);
+}
+
+int command_publish(struct job *job)
+{
+    bool force = false, held = false;
+    if (protocol_flag(job->request.arguments, "force", &force, &job->error) < 0 ||
+        line_publish(job->daemon->line, force, &held, &job->error) != 0 || command_ok(job) != 0)
+        return -1;
+    struct line_status status;
+    line_status(job->daemon->line, &status);
+    if (command_add(job, "run", cJSON_CreateString(status.run.id)) != 0 ||
+        command_add(job, "held", cJSON_CreateBool(held)) != 0)
+        return -1;
+    return command_add(job, "reason",
+                       held ? cJSON_CreateString(status.reason) : cJSON_CreateNull());
+}

@@ -1,0 +1,173 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/durable.h"
+#include "daemon/commands.h"
+#include "daemon/import_job.h"
+#include "daemon/log.h"
+#include "daemon/pause_wait.h"
+#include "daemon/reload.h"
+
+static void on_event(void *context, int level, const char *name, const char *text)
+{
+    (void)context;
+    log_event(level <= 0   ? LOG_LEVEL_ERROR
+              : level == 1 ? LOG_LEVEL_WARNING
+                           : LOG_LEVEL_INFO,
+              name, "%s", text != NULL ? text : "");
+}
+
+static int take_lock(struct daemon *daemon, struct error *err)
+{
+    char holder[256];
+    (void)snprintf(holder, sizeof holder, "refreshd pid %ld socket %s", (long)getpid(),
+                   daemon->config->control.socket);
+    return cache_lock_acquire(&daemon->lock, daemon->config->cache.directory, holder, NULL, err);
+}
+
+static int open_line(struct daemon *daemon, struct error *err)
+{
+    const struct config *config = daemon->started;
+    struct line_settings settings = {
+        .cache_directory = config->cache.directory,
+        .state_directory = config->refresh.state_directory,
+        .keep_generations = config->cache.keep_generations,
+        .geocoder = {.provider = config->geocoder.provider,
+                     .url = config->geocoder.url,
+                     .key_file = config->geocoder.key_file,
+                     .language = config->geocoder.language,
+                     .user_agent = config->geocoder.user_agent,
+                     .max_distance = config->geocoder.max_distance},
+        .batch = config->geocoder.batch,
+        .retries = config->geocoder.retries,
+        .gate = {.max_lost = config->gate.max_lost,
+                 .max_country_changed = config->gate.max_country_changed,
+                 .max_changed = config->gate.max_changed,
+                 .max_failed = config->refresh.max_failed},
+        .event = on_event,
+        .context = daemon,
+    };
+    return line_open(&daemon->line, &settings, err);
+}
+
+/* A signal more changes nothing: the handles stay until the very end. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *daemon = handle->data;
+    if (number == SIGHUP && !daemon->stopping)
+        reload_begin(daemon);
+    else if (number != SIGHUP && !daemon->stopping)
+        daemon_stop(daemon);
+}
+
+static int open_loop(struct daemon *daemon, struct error *err)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    int status = uv_loop_init(&daemon->loop);
+    if (status != 0)
+        return error_set(err, ERROR_IO, "cannot make an event loop: %s", uv_strerror(status));
+    daemon->loop_ready = true;
+    (void)uv_timer_init(&daemon->loop, &daemon->waiter_timer);
+    daemon->waiter_timer.data = daemon;
+    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        status = uv_signal_init(&daemon->loop, &daemon->signals[i]);
+        if (status != 0)
+            return error_set(err, ERROR_IO, "cannot watch signals: %s", uv_strerror(status));
+        daemon->signals_ready = i + 1;
+        daemon->signals[i].data = daemon;
+        status = uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
+        if (status != 0)
+            return error_set(err, ERROR_IO, "cannot watch signals: %s", uv_strerror(status));
+        uv_unref((uv_handle_t *)&daemon->signals[i]);
+    }
+    return 0;
+}
+
+static int open_server(struct daemon *daemon, struct error *err)
+{
+    struct server_settings settings = {.path = daemon->started->control.socket,
+                                       .group = daemon->started->control.group,
+                                       .request = commands_request,
+                                       .context = daemon};
+    return server_open(&daemon->server, &daemon->loop, &settings, err);
+}
+
+int daemon_open(struct daemon **out, struct config *config, const char *config_path,
+                struct error *err)
+{
+    struct daemon *daemon = calloc(1, sizeof *daemon);
+    if (daemon == NULL) {
+        config_free(config);
+        return error_memory(err, "the daemon");
+    }
+    daemon->config_path = config_path;
+    daemon->started = config;
+    daemon->config = config;
+    if (durable_make_directory(config->refresh.state_directory, err) != 0 ||
+        take_lock(daemon, err) != 0 || open_loop(daemon, err) != 0 || open_line(daemon, err) != 0 ||
+        open_server(daemon, err) != 0 || line_continue(daemon->line, err) != 0) {
+        daemon_close(daemon);
+        return -1;
+    }
+    *out = daemon;
+    return 0;
+}
+
+void daemon_run(struct daemon *daemon)
+{
+    log_event(LOG_LEVEL_INFO, "started", "version=%s pid=%ld socket=%s cache=%s", REFRESHD_VERSION,
+              (long)getpid(), daemon->started->control.socket, daemon->started->cache.directory);
+    (void)sd_notify(0, "READY=1");
+    (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    struct error err;
+    error_set(&err, ERROR_STATE, "refreshd is stopping");
+    daemon->stopping = true;
+    (void)sd_notify(0, "STOPPING=1");
+    log_event(LOG_LEVEL_INFO, "stopping", "%s", "");
+    server_close(daemon->server);
+    pause_wait_end(daemon, &err);
+    job_drop_waiting(daemon, &err);
+    import_cancel(daemon);
+}
+
+/* From here on a signal can't find its handle: it waits for the end of the process. */
+static void close_loop(struct daemon *daemon)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    uv_close((uv_handle_t *)&daemon->waiter_timer, NULL);
+    for (unsigned i = 0; i < daemon->signals_ready; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+    (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&daemon->loop);
+}
+
+void daemon_close(struct daemon *daemon)
+{
+    if (daemon == NULL)
+        return;
+    if (daemon->server != NULL) {
+        server_close(daemon->server);
+        (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
+        server_free(daemon->server);
+    }
+    line_close(daemon->line);
+    if (daemon->loop_ready)
+        close_loop(daemon);
+    cache_lock_release(daemon->lock);
+    if (daemon->config != daemon->started)
+        config_free(daemon->config);
+    config_free(daemon->started);
+    free(daemon);
+}

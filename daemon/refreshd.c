@@ -1,0 +1,136 @@
+/* refreshd: keeps a reverse-geocode cache fresh without taking it offline. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "geocoder/geocoder.h"
+
+static const char usage[] =
+    "Usage: refreshd [--config FILE] [--check-config] [--version] [--help]\n"
+    "\n"
+    "Keeps a reverse-geocode cache fresh without taking it offline. Runs in the foreground and\n"
+    "logs on standard error; refreshctl is how it is told what to do.\n"
+    "\n"
+    "  --config FILE   read FILE instead of " CONFIG_DEFAULT_PATH "\n"
+    "  --check-config  check the configuration, print every key with the value in force, exit\n"
+    "  --version       print the version, exit\n"
+    "  --help          print this, exit\n"
+    "\n"
+    "SIGTERM and SIGINT stop it cleanly, an unfinished run goes on at the next start. SIGHUP\n"
+    "reads the configuration again.\n"
+    "\n"
+    "Example: refreshd --config /etc/refreshd/refreshd.conf\n";
+
+struct options {
+    const char *config_path;
+    bool check;
+};
+
+/* -1 = go on; otherwise the status to exit with. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
+                                          {"check-config", no_argument, NULL, 'k'},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    int got;
+    while ((got = getopt_long(argc, argv, "c:h", names, NULL)) != -1) {
+        switch (got) {
+        case 'c':
+            options->config_path = optarg;
+            break;
+        case 'k':
+            options->check = true;
+            break;
+        case 'v':
+            (void)printf("refreshd %s\n", REFRESHD_VERSION);
+            return EXIT_DONE;
+        case 'h':
+            (void)fputs(usage, stdout);
+            return EXIT_DONE;
+        default:
+            (void)fputs("refreshd --help lists the options\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind == argc)
+        return -1;
+    (void)fprintf(stderr, "refreshd: unexpected word: %s\nrefreshd --help lists the options\n",
+                  argv[optind]);
+    return EXIT_USAGE;
+}
+
+static int check_provider(const struct config *config, struct error *err)
+{
+    if (geocoder_find(config->geocoder.provider) != NULL)
+        return 0;
+    char known[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; geocoder_providers[i] != NULL && used < sizeof known; i++) {
+        int length = snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
+                              geocoder_providers[i]->name);
+        used += length > 0 ? (size_t)length : 0;
+    }
+    return error_set(err, ERROR_CONFIG, "[geocoder] provider: there is no %s; the known ones: %s",
+                     config->geocoder.provider, known);
+}
+
+static int load(const char *path, struct config **out, struct error *err)
+{
+    struct config *config;
+    if (config_load(path, &config, err) != 0)
+        return -1;
+    if (config_check(config, err) != 0 || check_provider(config, err) != 0) {
+        config_free(config);
+        return -1;
+    }
+    *out = config;
+    return 0;
+}
+
+static int fail(const struct error *err)
+{
+    log_failure(LOG_LEVEL_ERROR, "not_started", err);
+    return err->code == ERROR_CONFIG || err->code == ERROR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static int print_config(struct config *config)
+{
+    int printed = config_print(config, stdout);
+    config_free(config);
+    if (printed == 0 && fflush(stdout) == 0)
+        return EXIT_DONE;
+    (void)fputs("refreshd: cannot write to standard output\n", stderr);
+    return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    int status = parse_options(argc, argv, &options);
+    if (status >= 0)
+        return status;
+    struct config *config;
+    struct error err;
+    log_begin();
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (load(options.config_path, &config, &err) != 0) {
+        if (!options.check)
+            return fail(&err);
+        (void)fprintf(stderr, "refreshd: %s\n", err.message);
+        return EXIT_USAGE;
+    }
+    if (options.check)
+        return print_config(config);
+    struct daemon *daemon;
+    if (daemon_open(&daemon, config, options.config_path, &err) != 0)
+        return fail(&err);
+    daemon_run(daemon);
+    daemon_close(daemon);
+    log_event(LOG_LEVEL_INFO, "stopped", "%s", "");
+    return EXIT_DONE;
+}

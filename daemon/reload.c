@@ -1,0 +1,98 @@
+#include "daemon/reload.h"
+
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "config/key.h"
+#include "daemon/job.h"
+#include "daemon/log.h"
+
+/* Live keys whose values the line took over when it was opened. */
+static bool line_holds(const struct config_key *key)
+{
+    return strcmp(key->section, "gate") == 0 || strcmp(key->name, "max_failed") == 0 ||
+           strcmp(key->name, "keep_generations") == 0;
+}
+
+static bool differs(const struct config *a, const struct config *b, const char *section,
+                    const char *name)
+{
+    return strcmp(config_text(a, section, name), config_text(b, section, name)) != 0;
+}
+
+/* What the file changed goes to the active run; what an operator set by hand and the file left
+ * alone stays. */
+static int change_run(struct daemon *daemon, const struct config *old, const struct config *new,
+                      struct error *err)
+{
+    struct line_change change = {-1, -1, -1, -1};
+    if (differs(old, new, "geocoder", "rate"))
+        change.rate = new->geocoder.rate;
+    if (differs(old, new, "refresh", "finish_within"))
+        change.finish_within = new->refresh.finish_within;
+    if (differs(old, new, "refresh", "workers"))
+        change.workers = (int)new->refresh.workers;
+    if (differs(old, new, "geocoder", "concurrency"))
+        change.concurrency = (int)new->geocoder.concurrency;
+    if (!line_is_active(daemon->line) || (change.rate < 0 && change.finish_within < 0 &&
+                                          change.workers < 0 && change.concurrency < 0))
+        return 0;
+    return line_set(daemon->line, &change, err);
+}
+
+static int load(struct job *job)
+{
+    struct daemon *daemon = job->daemon;
+    struct config *config = NULL;
+    if (config_load(daemon->config_path, &config, &job->error) != 0)
+        return -1;
+    if (config_check(config, &job->error) != 0 ||
+        change_run(daemon, daemon->config, config, &job->error) != 0) {
+        config_free(config);
+        return -1;
+    }
+    job->data = config;
+    return 0;
+}
+
+static void log_changes(const struct daemon *daemon, const struct config *new)
+{
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!differs(daemon->config, new, key->section, key->name))
+            continue;
+        bool waits = !key->live || line_holds(key);
+        char quoted[LOG_QUOTED_BYTES];
+        log_event(waits ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "config_changed",
+                  "section=%s key=%s value=%s takes_effect=%s", key->section, key->name,
+                  log_quote(config_text(new, key->section, key->name), quoted),
+                  waits ? "restart" : "now");
+    }
+}
+
+static void loaded(struct job *job)
+{
+    struct daemon *daemon = job->daemon;
+    struct config *config = job->data;
+    (void)sd_notify(0, "READY=1");
+    if (job->result != 0) {
+        log_failure(LOG_LEVEL_ERROR, "reload_failed", &job->error);
+        return;
+    }
+    log_changes(daemon, config);
+    if (daemon->config != daemon->started)
+        config_free(daemon->config);
+    daemon->config = config;
+    log_event(LOG_LEVEL_INFO, "reloaded", "%s", "");
+}
+
+void reload_begin(struct daemon *daemon)
+{
+    struct job *job = job_create(daemon, load, loaded);
+    if (job == NULL) {
+        log_event(LOG_LEVEL_ERROR, "reload_failed", "error=\"out of memory\"");
+        return;
+    }
+    (void)sd_notify(0, "RELOADING=1");
+    job_add(job);
+}
