@@ -83,14 +83,28 @@ static bool same_key(const struct answer_batch *batch, const struct batch_text *
     return text->bytes == bytes && memcmp(batch->keys.data + text->offset, key, bytes) == 0;
 }
 
+/* Neighbours mostly have one address: worth a look before a key is made. */
+static bool same_as_last(const struct answer_batch *batch, const struct slice field[FIELD_COUNT])
+{
+    if (batch->last == NO_TEXT)
+        return false;
+    const unsigned char *key = batch->keys.data + batch->text[batch->last].offset;
+    for (unsigned i = 0; i < FIELD_COUNT; i++)
+        if (field[i].length != bytes_get32(key + i * sizeof(uint32_t)))
+            return false;
+    key += LENGTHS_BYTES;
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        if (field[i].length > 0 && memcmp(field[i].data, key, field[i].length) != 0)
+            return false;
+        key += field[i].length;
+    }
+    return true;
+}
+
 /* The key is at the end of batch->keys already: it stays there when it is new. */
 static int find_or_add(struct answer_batch *batch, size_t bytes, uint32_t *out, struct error *err)
 {
     const unsigned char *key = batch->keys.data + batch->keys.used;
-    if (batch->last != NO_TEXT && same_key(batch, &batch->text[batch->last], key, bytes)) {
-        *out = batch->last;
-        return 0;
-    }
     uint64_t hash = XXH3_64bits(key, bytes);
     uint32_t mask = batch->slots_count - 1;
     uint32_t slot = (uint32_t)hash & mask;
@@ -128,6 +142,10 @@ static int find_or_add(struct answer_batch *batch, size_t bytes, uint32_t *out, 
 static int add_text(struct answer_batch *batch, const struct slice field[FIELD_COUNT],
                     uint32_t *out, struct error *err)
 {
+    if (same_as_last(batch, field)) {
+        *out = batch->last;
+        return 0;
+    }
     size_t bytes = LENGTHS_BYTES;
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         if (field[i].length > FIELD_BYTES_LIMIT)
