@@ -32,7 +32,7 @@ LIBS = $(PKG_LIBS) -lm
 # --- sources, in the order of the floors ------------------------------------
 LIB_DIRS := base quadtree cachefmt config geocoder stages
 LIB_SOURCES := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/geocoder/gazetteer/embed.o
 DAEMON_SOURCES := $(filter-out daemon/refreshctl%.c,$(wildcard daemon/*.c))
 CTL_SOURCES := $(wildcard daemon/refreshctl*.c) daemon/protocol.c
 DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(BUILD)/%.o)
@@ -56,6 +56,26 @@ $(BUILD)/refreshd: $(DAEMON_OBJECTS) $(LIBRARY)
 
 $(BUILD)/refreshctl: $(CTL_OBJECTS) $(LIBRARY)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- the embedded gazetteer: places -> pair -> bytes of the library --------------
+GAZETTEER := $(BUILD)/generated/gazetteer
+GAZETTEER_TOOL := $(BUILD)/tools/build_gazetteer
+GAZETTEER_OBJECTS := $(BUILD)/geocoder/gazetteer/build_gazetteer.o \
+	$(filter $(foreach d,base quadtree cachefmt,$(BUILD)/$(d)/%),$(LIB_OBJECTS))
+
+$(GAZETTEER_TOOL): $(GAZETTEER_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(GAZETTEER).idx $(GAZETTEER).dat &: $(GAZETTEER_TOOL) geocoder/gazetteer/places.tsv.gz
+	@mkdir -p $(@D)
+	set -o pipefail; gzip -dc geocoder/gazetteer/places.tsv.gz | $< $(GAZETTEER).idx $(GAZETTEER).dat
+
+$(BUILD)/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) -I$(BUILD)/generated -c -o $@ $<
+
+$(BUILD)/geocoder/gazetteer/embed.o: $(GAZETTEER).idx $(GAZETTEER).dat
 
 # --- tests --------------------------------------------------------------------
 # One cmocka program for each tests/unit/test_*.c; a refreshd whose table of providers has the stub
