@@ -1,0 +1,187 @@
+#include "stages/rebuild_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "stages/pointfile.h"
+
+void answer_stream_open(struct answer_stream *stream, const struct rebuild_settings *settings,
+                        uint64_t first, uint64_t end)
+{
+    *stream = (struct answer_stream){.settings = settings, .next = first, .end = end};
+}
+
+static void close_share(struct answer_stream *stream)
+{
+    for (size_t i = 0; i < stream->opened; i++)
+        answer_reader_close(&stream->sources[i].reader);
+    stream->opened = 0;
+    stream->waiting = 0;
+    stream->share_end = 0;
+    buffer_clear(&stream->bytes);
+}
+
+void answer_stream_close(struct answer_stream *stream)
+{
+    close_share(stream);
+    buffer_free(&stream->bytes);
+    free(stream->sources);
+    free(stream->heap);
+}
+
+/* --- the heap of batches, least ordinal first ----------------------------------- */
+
+static void sink(struct answer_stream *stream, size_t at)
+{
+    struct batch_source **heap = stream->heap;
+    struct batch_source *source = heap[at];
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= stream->waiting)
+            break;
+        if (child + 1 < stream->waiting &&
+            heap[child + 1]->answer.ordinal < heap[child]->answer.ordinal)
+            child++;
+        if (source->answer.ordinal <= heap[child]->answer.ordinal)
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = source;
+}
+
+/* Move the first batch on to its next answer. */
+static int advance_first(struct answer_stream *stream, struct error *err)
+{
+    struct batch_source *first = stream->heap[0];
+    int more = answer_reader_next(&first->reader, &first->answer, err);
+    if (more < 0)
+        return -1;
+    if (more == 0)
+        stream->heap[0] = stream->heap[--stream->waiting];
+    if (stream->waiting > 0)
+        sink(stream, 0);
+    return 0;
+}
+
+/* --- loading one share ---------------------------------------------------------- */
+
+static int reserve_sources(struct answer_stream *stream, size_t count, struct error *err)
+{
+    if (count <= stream->room)
+        return 0;
+    free(stream->sources);
+    free(stream->heap);
+    stream->sources = calloc(count, sizeof *stream->sources);
+    stream->heap = calloc(count, sizeof(struct batch_source *));
+    stream->room = stream->sources != NULL && stream->heap != NULL ? count : 0;
+    return stream->room > 0 ? 0 : error_memory(err, "the answers of a share");
+}
+
+/* Read the records behind each other, each at a multiple of 8; offsets[i] says where. */
+static int read_records(struct answer_stream *stream, const struct answer_place *places,
+                        size_t count, size_t *offsets, struct error *err)
+{
+    static const unsigned char padding[8];
+    for (size_t i = 0; i < count; i++) {
+        if (stream->bytes.used % 8 != 0 &&
+            buffer_append(&stream->bytes, padding, 8 - stream->bytes.used % 8, err) != 0)
+            return -1;
+        offsets[i] = stream->bytes.used;
+        if (answer_log_read(stream->settings->answers_directory, places[i], &stream->bytes, err) !=
+            0)
+            return -1;
+    }
+    offsets[count] = stream->bytes.used;
+    return 0;
+}
+
+static int open_source(struct answer_stream *stream, struct answer_place place, size_t offset,
+                       size_t bytes, struct error *err)
+{
+    const char *directory = stream->settings->answers_directory;
+    struct batch_source *source = &stream->sources[stream->opened];
+    char *path = answer_log_path(directory, place.file);
+    if (path == NULL)
+        return error_memory(err, "a file name");
+    int result = answer_reader_open(&source->reader, stream->bytes.data + offset, bytes, path, err);
+    if (result == 0) {
+        stream->opened++;
+        if (answer_reader_share(&source->reader) != stream->share)
+            result = error_set(err, ERROR_CORRUPT,
+                               "%s: the answers at offset %" PRIu64 " are not of share %u", path,
+                               place.offset, stream->share);
+    }
+    free(path);
+    return result;
+}
+
+static int fill_heap(struct answer_stream *stream, struct error *err)
+{
+    for (size_t i = 0; i < stream->opened; i++) {
+        int more = answer_reader_next(&stream->sources[i].reader, &stream->sources[i].answer, err);
+        if (more < 0)
+            return -1;
+        if (more > 0)
+            stream->heap[stream->waiting++] = &stream->sources[i];
+    }
+    for (size_t i = stream->waiting / 2; i-- > 0;)
+        sink(stream, i);
+    return 0;
+}
+
+static int load_share(struct answer_stream *stream, struct error *err)
+{
+    const struct rebuild_settings *settings = stream->settings;
+    struct answer_place *places = NULL;
+    size_t count = 0;
+    size_t *offsets = NULL;
+    int result = -1;
+    close_share(stream);
+    stream->share = point_file_share(settings->points, settings->shares, stream->next);
+    if (ledger_share_batches(settings->ledger, stream->share, &places, &count, err) != 0)
+        return -1;
+    offsets = calloc(count + 1, sizeof *offsets);
+    if (offsets == NULL) {
+        error_memory(err, "the answers of a share");
+        goto out;
+    }
+    if (reserve_sources(stream, count > 0 ? count : 1, err) != 0 ||
+        read_records(stream, places, count, offsets, err) != 0)
+        goto out;
+    for (size_t i = 0; i < count; i++) {
+        if (open_source(stream, places[i], offsets[i], places[i].bytes, err) != 0)
+            goto out;
+    }
+    if (fill_heap(stream, err) != 0)
+        goto out;
+    stream->share_first = point_file_first(settings->points, settings->shares, stream->share);
+    stream->share_end = point_file_first(settings->points, settings->shares, stream->share + 1);
+    result = 0;
+out:
+    free(offsets);
+    free(places);
+    return result;
+}
+
+int answer_stream_next(struct answer_stream *stream, const struct settled_answer **out,
+                       struct error *err)
+{
+    if (stream->next == stream->end)
+        return 0;
+    if (stream->next >= stream->share_end && load_share(stream, err) != 0)
+        return -1;
+    while (stream->waiting > 0 &&
+           stream->share_first + stream->heap[0]->answer.ordinal < stream->next) {
+        if (advance_first(stream, err) != 0)
+            return -1;
+    }
+    if (stream->waiting == 0 ||
+        stream->share_first + stream->heap[0]->answer.ordinal != stream->next)
+        return error_set(err, ERROR_CORRUPT,
+                         "%s: point %" PRIu64 " of the run (share %u) has no answer there",
+                         stream->settings->answers_directory, stream->next, stream->share);
+    *out = &stream->heap[0]->answer;
+    stream->next++;
+    return 1;
+}
