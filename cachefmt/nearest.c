@@ -1,0 +1,299 @@
+/* Nearest over all tiles of a cache. Nearly every query is decided by its own tile, and a cheap
+ * test says so; only the others pay for boxes and for the distances of tiles. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "cachefmt/cache.h"
+
+#define METRES_PER_UNIT (EARTH_RADIUS_METRES * 3.14159265358979323846 / 1.8e9)
+#define UNITS_PER_RADIAN (1.8e9 / 3.14159265358979323846)
+#define CHUNK 16384 /* queries of a batch sorted by tile at once */
+
+/* A search of one query in progress: hit->row is UINT64_MAX until something is found. */
+struct lookup {
+    const struct cache *cache;
+    struct grid grid;
+    struct point query;
+    double radius;
+    struct cache_hit *hit;
+};
+
+static double reach_of(const struct lookup *lookup)
+{
+    return lookup->hit->row == UINT64_MAX ? lookup->radius : lookup->hit->distance;
+}
+
+/* Does everything within reach metres lie in the query's own tile? May say no when it does. The
+ * cosine of a latitude is at least 1 - latitude / 90 degrees, and asin(x) <= 1.1 x up to 0.5. */
+static bool stays_in_tile(struct grid grid, struct point query, double reach)
+{
+    double up = reach / METRES_PER_UNIT + 2;
+    double cosine = 1 - fabs((double)query.lat) / LATITUDE_LIMIT;
+    if (!(up < 0.5 * UNITS_PER_RADIAN * cosine))
+        return false;
+    double right = 1.1 * up / cosine + 2;
+    double lon = query.lon, lat = query.lat;
+    if (lon - right < -LONGITUDE_LIMIT || lon + right >= LONGITUDE_LIMIT)
+        return false;
+    uint32_t row = grid_row(grid, query.lat), column = grid_column(grid, query.lon);
+    return grid_row(grid, (int32_t)(lat - up)) == row &&
+           grid_row(grid, (int32_t)(lat + up)) == row &&
+           grid_column(grid, (int32_t)(lon - right)) == column &&
+           grid_column(grid, (int32_t)(lon + right)) == column;
+}
+
+static int search_tile(struct lookup *lookup, uint32_t tile, struct error *err)
+{
+    const struct pair *pair = cache_pair(lookup->cache, tile);
+    const struct quadtree *tree;
+    struct nearest nearest;
+    if (pair == NULL)
+        return 0;
+    if (pair_quadtree(pair, &tree, err) != 0)
+        return -1;
+    if (!quadtree_nearest(tree, lookup->query, reach_of(lookup), &nearest))
+        return 0;
+    struct cache_hit *hit = lookup->hit;
+    if (hit->row == UINT64_MAX || nearest.distance < hit->distance ||
+        (nearest.distance == hit->distance && tile < hit->tile))
+        *hit = (struct cache_hit){.tile = tile, .row = nearest.row, .distance = nearest.distance};
+    return 0;
+}
+
+/* The tiles that a box touches: some rows, and some columns from `west` on, with wrap. */
+struct patch {
+    uint32_t south, rows, west, columns;
+};
+
+static struct patch patch_around(const struct lookup *lookup)
+{
+    struct box box = box_around(lookup->query, reach_of(lookup));
+    struct grid grid = lookup->grid;
+    uint32_t west = grid_column(grid, box.west), east = grid_column(grid, box.east);
+    struct patch patch = {
+        .south = grid_row(grid, box.south),
+        .rows = grid_row(grid, box.north) - grid_row(grid, box.south) + 1,
+        .west = west,
+        .columns = (east + grid.columns - west) % grid.columns + 1,
+    };
+    if (box.west > box.east && west == east)
+        patch.columns = grid.columns;
+    return patch;
+}
+
+static uint32_t patch_tile(const struct lookup *lookup, struct patch patch, uint32_t i)
+{
+    uint32_t row = patch.south + i / patch.columns;
+    uint32_t column = (patch.west + i % patch.columns) % lookup->grid.columns;
+    return row * lookup->grid.columns + column;
+}
+
+static double tile_distance(const struct lookup *lookup, uint32_t tile)
+{
+    return box_distance(grid_tile_box(lookup->grid, tile), lookup->query);
+}
+
+/* Search the nearest tile that has entries, so that the reach is short before others are tried. */
+static int search_nearest_tile(struct lookup *lookup, struct error *err)
+{
+    struct patch patch = patch_around(lookup);
+    uint32_t nearest = UINT32_MAX;
+    double least = INFINITY;
+    for (uint32_t i = 0; i < patch.rows * patch.columns; i++) {
+        uint32_t tile = patch_tile(lookup, patch, i);
+        if (cache_pair(lookup->cache, tile) == NULL)
+            continue;
+        double distance = tile_distance(lookup, tile);
+        if (nearest == UINT32_MAX || distance < least) {
+            least = distance;
+            nearest = tile;
+        }
+    }
+    return nearest == UINT32_MAX ? 0 : search_tile(lookup, nearest, err);
+}
+
+/* search_around: go on from what the home tile gave until nothing nearer can be anywhere. */
+static int search_around(struct lookup *lookup, struct error *err)
+{
+    if (lookup->hit->row == UINT64_MAX && search_nearest_tile(lookup, err) != 0)
+        return -1;
+    struct patch patch = patch_around(lookup);
+    for (uint32_t i = 0; i < patch.rows * patch.columns; i++) {
+        uint32_t tile = patch_tile(lookup, patch, i);
+        if (cache_pair(lookup->cache, tile) == NULL ||
+            (lookup->hit->row != UINT64_MAX && lookup->hit->tile == tile) ||
+            tile_distance(lookup, tile) > reach_of(lookup))
+            continue;
+        if (search_tile(lookup, tile, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Go on after the home tile, when that could change anything. */
+static int search_rest(struct lookup *lookup, struct error *err)
+{
+    if (!(lookup->radius >= 0) || stays_in_tile(lookup->grid, lookup->query, reach_of(lookup)))
+        return 0;
+    return grid_tiles(lookup->grid) == 1 ? 0 : search_around(lookup, err);
+}
+
+static int refuse_point(struct point point, struct error *err)
+{
+    return error_set(err, ERROR_VALUE, "coordinates out of range: latitude %.7f, longitude %.7f",
+                     (double)point.lat / POINT_UNITS_PER_DEGREE,
+                     (double)point.lon / POINT_UNITS_PER_DEGREE);
+}
+
+int cache_nearest(const struct cache *cache, struct point query, double radius,
+                  struct cache_hit *hit, struct error *err)
+{
+    struct cache_hit found = {.row = UINT64_MAX};
+    struct grid grid = cache_manifest(cache)->grid;
+    struct lookup lookup = {cache, grid, query, radius, &found};
+    if (!point_is_valid(query))
+        return refuse_point(query, err);
+    if (search_tile(&lookup, grid_tile(grid, query), err) != 0 || search_rest(&lookup, err) != 0)
+        return -1;
+    if (found.row == UINT64_MAX)
+        return 0;
+    *hit = found;
+    return 1;
+}
+
+/* One tile's queries of a batch, searched side by side. */
+static int search_home(const struct cache *cache, uint32_t tile, const struct point *queries,
+                       size_t n, double radius, struct nearest *out, struct error *err)
+{
+    const struct pair *pair = cache_pair(cache, tile);
+    const struct quadtree *tree;
+    if (pair == NULL) {
+        for (size_t i = 0; i < n; i++)
+            out[i].row = SIZE_MAX;
+        return 0;
+    }
+    if (pair_quadtree(pair, &tree, err) != 0)
+        return -1;
+    quadtree_nearest_batch(tree, queries, n, radius, out);
+    return 0;
+}
+
+/* Scratch of a batch. */
+struct scratch {
+    struct point *queries;   /* in the order of their tiles */
+    struct nearest *nearest; /* of each, in its own tile */
+    uint32_t *tiles;         /* of each query as given */
+    uint32_t *order;         /* position as given, in the order of the tiles */
+    uint32_t ends[GRID_SIDE_LIMIT * GRID_SIDE_LIMIT];
+};
+
+static void scratch_free(struct scratch *scratch)
+{
+    if (scratch == NULL)
+        return;
+    free(scratch->queries);
+    free(scratch->nearest);
+    free(scratch->tiles);
+    free(scratch->order);
+    free(scratch);
+}
+
+static struct scratch *scratch_create(size_t room, struct error *err)
+{
+    struct scratch *scratch = calloc(1, sizeof *scratch);
+    if (scratch != NULL) {
+        scratch->queries = malloc(room * sizeof *scratch->queries);
+        scratch->nearest = malloc(room * sizeof *scratch->nearest);
+        scratch->tiles = malloc(room * sizeof *scratch->tiles);
+        scratch->order = malloc(room * sizeof *scratch->order);
+        if (scratch->queries != NULL && scratch->nearest != NULL && scratch->tiles != NULL &&
+            scratch->order != NULL)
+            return scratch;
+    }
+    scratch_free(scratch);
+    error_memory(err, "a batch of lookups");
+    return NULL;
+}
+
+/* Fill scratch->order: as given where tiles come in runs already, else sorted by tile. */
+static void order_by_tile(struct scratch *scratch, struct grid grid, size_t n)
+{
+    size_t runs = 1;
+    for (size_t i = 1; i < n; i++)
+        runs += scratch->tiles[i] != scratch->tiles[i - 1];
+    if (n < 64 || runs <= n / 16) {
+        for (size_t i = 0; i < n; i++)
+            scratch->order[i] = (uint32_t)i;
+        return;
+    }
+    uint32_t tiles = grid_tiles(grid);
+    for (uint32_t tile = 0; tile < tiles; tile++)
+        scratch->ends[tile] = 0;
+    for (size_t i = 0; i < n; i++)
+        scratch->ends[scratch->tiles[i]]++;
+    for (uint32_t tile = 0, end = 0; tile < tiles; tile++) {
+        uint32_t members = scratch->ends[tile];
+        scratch->ends[tile] = end;
+        end += members;
+    }
+    for (size_t i = 0; i < n; i++)
+        scratch->order[scratch->ends[scratch->tiles[i]]++] = (uint32_t)i;
+}
+
+static int search_homes(const struct cache *cache, struct scratch *scratch, size_t n, double radius,
+                        struct error *err)
+{
+    for (size_t first = 0, end; first < n; first = end) {
+        uint32_t tile = scratch->tiles[scratch->order[first]];
+        for (end = first + 1; end < n && scratch->tiles[scratch->order[end]] == tile;)
+            end++;
+        if (search_home(cache, tile, scratch->queries + first, end - first, radius,
+                        scratch->nearest + first, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int search_chunk(const struct cache *cache, struct scratch *scratch,
+                        const struct point *queries, size_t n, double radius,
+                        struct cache_hit *hits, struct error *err)
+{
+    struct grid grid = cache_manifest(cache)->grid;
+    for (size_t i = 0; i < n; i++) {
+        if (!point_is_valid(queries[i]))
+            return refuse_point(queries[i], err);
+        scratch->tiles[i] = grid_tile(grid, queries[i]);
+    }
+    order_by_tile(scratch, grid, n);
+    for (size_t i = 0; i < n; i++)
+        scratch->queries[i] = queries[scratch->order[i]];
+    if (search_homes(cache, scratch, n, radius, err) != 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        struct cache_hit *hit = &hits[scratch->order[i]];
+        const struct nearest *nearest = &scratch->nearest[i];
+        *hit = (struct cache_hit){.tile = scratch->tiles[scratch->order[i]], .row = UINT64_MAX};
+        if (nearest->row != SIZE_MAX) {
+            hit->row = nearest->row;
+            hit->distance = nearest->distance;
+        }
+        struct lookup lookup = {cache, grid, scratch->queries[i], radius, hit};
+        if (search_rest(&lookup, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cache_nearest_batch(const struct cache *cache, const struct point *queries, size_t n,
+                        double radius, struct cache_hit *hits, struct error *err)
+{
+    struct scratch *scratch = scratch_create(n < CHUNK ? n + 1 : CHUNK, err);
+    if (scratch == NULL)
+        return -1;
+    int result = 0;
+    for (size_t first = 0; first < n && result == 0; first += CHUNK)
+        result = search_chunk(cache, scratch, queries + first,
+                              n - first < CHUNK ? n - first : CHUNK, radius, hits + first, err);
+    scratch_free(scratch);
+    return result;
+}
