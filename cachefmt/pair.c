@@ -283,12 +283,10 @@ int pair_entry(const struct pair *pair, uint64_t row, struct entry *out, struct 
                          (unsigned long long)pair->info.entries);
     const struct quadtree *tree;
     const struct segment_slot *slot;
-    struct entry entry;
     if (pair_quadtree(pair, &tree, err) != 0 || pair_segment(pair, row, &slot, err) != 0)
         return -1;
-    if (!segment_entry(&slot->segment, (uint32_t)(row - slot->where.first_row), &entry))
+    if (!segment_entry(&slot->segment, (uint32_t)(row - slot->where.first_row), out))
         return pair_corrupt(pair->data_name, "a row refers to something that is not there", err);
-    entry.point = morton_decode(tree->codes[row]);
-    *out = entry;
+    out->point = morton_decode(tree->codes[row]);
     return 0;
 }

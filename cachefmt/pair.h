@@ -50,7 +50,8 @@ const struct pair_info *pair_info(const struct pair *pair);
 /* pair_quadtree: the index for searching; *out is valid until pair_close. */
 int pair_quadtree(const struct pair *pair, const struct quadtree **out, struct error *err);
 
-/* pair_entry: decode one row. The entry's slices point into the mapping: valid until pair_close. */
+/* pair_entry: decode one row. The entry's slices point into the mapping: valid until pair_close. On
+ * failure *out holds nothing of use. */
 int pair_entry(const struct pair *pair, uint64_t row, struct entry *out, struct error *err);
 
 /* A walk in Morton order, much cheaper per entry than pair_entry. The cursor is the caller's
@@ -63,7 +64,8 @@ struct pair_cursor {
 
 void pair_walk(struct pair_cursor *cursor, const struct pair *pair, uint64_t first_row);
 
-/* pair_next: 1 and *out (slices into the mapping), 0 at the end, -1 on error. */
+/* pair_next: 1 and *out (slices into the mapping), 0 at the end, -1 on error; after an error the
+ * cursor stays where it is. */
 int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err);
 
 /* pair_next_date: as pair_next, but only point, outcome and refreshed_at: what a snapshot needs. */

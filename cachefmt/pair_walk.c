@@ -71,6 +71,18 @@ static int dangling(const struct pair_cursor *cursor, struct walk *walk, struct 
                         err);
 }
 
+/* All but the point, member by member: a load as wide as a slice right after the narrower stores of
+ * its members has to wait until they reached the cache, which doubled the time of a walk. */
+static inline void copy_entry(struct entry *out, const struct entry *from)
+{
+    out->outcome = from->outcome;
+    out->refreshed_at = from->refreshed_at;
+    for (unsigned f = 0; f < FIELD_COUNT; f++) {
+        out->address.field[f].data = from->address.field[f].data;
+        out->address.field[f].length = from->address.field[f].length;
+    }
+}
+
 int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
 {
     struct walk *walk = (struct walk *)(void *)cursor->state;
@@ -89,8 +101,8 @@ int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
     }
     walk->fresh = false;
     walk->bit = bit;
-    walk->entry.point = morton_decode(walk->codes[cursor->row]);
-    *out = walk->entry;
+    copy_entry(out, &walk->entry);
+    out->point = morton_decode(walk->codes[cursor->row]);
     cursor->row++;
     return 1;
 }
