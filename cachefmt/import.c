@@ -159,6 +159,8 @@ static int import_all(struct import *import, int fd, struct import_result *resul
                       struct error *err)
 {
     const struct import_options *options = import->options;
+    if (options->format == FORMAT_GEOJSON)
+        return error_set(err, ERROR_USAGE, "GeoJSON is for export; import CSV or NDJSON");
     if (begin_manifest(import, err) != 0 ||
         sorter_create(&import->sorter, options->directory, options->memory, err) != 0 ||
         import_rows(options, import->manifest->grid, fd, import->sorter, result, err) != 0)

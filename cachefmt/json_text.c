@@ -74,6 +74,8 @@ static int append_escaped_character(struct buffer *out, char c, struct error *er
 
 static int append_escaped(struct buffer *out, const char *text, size_t bytes, struct error *err)
 {
+    if (bytes == 0)
+        return 0;
     const char *end = text + bytes;
     while (text < end) {
         const char *run = text;

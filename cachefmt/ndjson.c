@@ -42,6 +42,8 @@ static int take_line(struct ndjson_reader *reader, struct row *row, struct error
                 return 0;
             size_t length = newline != NULL ? (size_t)(newline - from) : bytes;
             input->begin += length + (newline != NULL);
+            if (length > 0 && from[length - 1] == '\r')
+                length--;
             row->line = reader->line++;
             row->raw = (struct slice){(const char *)from, (uint32_t)length};
             return 1;

@@ -18,8 +18,9 @@ const char column_list[] = "lat, lon, label, name, housenumber, street, district
 
 int column_find(struct slice name)
 {
-    for (int column = 0; column < COLUMN_COUNT; column++) {
-        if (strlen(column_names[column]) == name.length &&
+    for (int column = 0; column < COLUMN_COUNT && name.length > 0; column++) {
+        if (column_names[column][0] == name.data[0] &&
+            strlen(column_names[column]) == name.length &&
             memcmp(column_names[column], name.data, name.length) == 0)
             return column;
     }

@@ -227,6 +227,9 @@ static void refusals(void **state)
             fail_msg("\"%s\" is not \"%s\"", f.err.message, samples[i][1]);
         assert_int_equal(count_files(f.directory, false), 0);
     }
+    f.options.format = FORMAT_GEOJSON;
+    assert_int_equal(import_bytes(&f, "{}", 2), -1);
+    assert_int_equal(f.err.code, ERROR_USAGE);
     f.options.format = FORMAT_NDJSON;
     f.options.name = "x.ndjson";
     static const char ndjson[] = "{\"lat\":1,\"lon\":2}\n{\"lat\":1,\"lon\":181}\n";

@@ -102,8 +102,8 @@ static void add_rows(struct sorter *sorter, uint32_t rows, struct winner *winner
         uint32_t x = (uint32_t)(next_random(&random) % SIDE);
         uint32_t y = (uint32_t)(next_random(&random) % SIDE);
         struct entry entry = {.outcome = (enum outcome)(row % 3)};
-        entry.point.lat = (int32_t)y * 11000000 - 800000000;
-        entry.point.lon = (int32_t)x * 23000000 - 1700000000;
+        entry.point.lat = (int32_t)((int64_t)y * 11000000 - 800000000);
+        entry.point.lon = (int32_t)((int64_t)x * 23000000 - 1700000000);
         entry.refreshed_at = (uint32_t)(next_random(&random) % 5);
         int length = snprintf(text, sizeof text, "%u %0*u", row, (int)(row % 100), row);
         entry.address.field[FIELD_STREET] = (struct slice){text, (uint32_t)length};
@@ -127,8 +127,8 @@ static void check_rows(struct sorter *sorter, uint32_t rows, const struct winner
         assert_int_equal(tile, grid_tile(grid, entry.point));
         last_tile = tile;
         last_code = code;
-        uint32_t y = (uint32_t)(entry.point.lat + 800000000) / 11000000;
-        uint32_t x = (uint32_t)(entry.point.lon + 1700000000) / 23000000;
+        uint32_t y = (uint32_t)(((int64_t)entry.point.lat + 800000000) / 11000000);
+        uint32_t x = (uint32_t)(((int64_t)entry.point.lon + 1700000000) / 23000000);
         const struct winner *winner = &winners[y * SIDE + x];
         assert_int_equal(entry.refreshed_at, winner->refreshed_at);
         assert_int_equal(strtoul(entry.address.field[FIELD_STREET].data, NULL, 10), winner->row);
