@@ -109,6 +109,8 @@ int address_fold(struct address *address, struct buffer *text, struct error *err
 int address_unfold(const struct address *address, struct buffer *out, struct error *err)
 {
     struct slice label = address->field[FIELD_LABEL];
+    if (label.length == 0)
+        return 0;
     uint32_t plain = 0; /* start of the run not copied yet */
     for (uint32_t at = 0; at < label.length; at++) {
         unsigned char byte = (unsigned char)label.data[at];

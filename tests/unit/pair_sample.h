@@ -5,7 +5,7 @@
 
 #include "cachefmt/pair_builder.h"
 
-#define SAMPLE_TILE 423u /* row 17, column 15: part of Europe */
+#define SAMPLE_TILE 444u /* row 18, column 12: around Strasbourg */
 
 struct pair_sample {
     struct entry *entries;
