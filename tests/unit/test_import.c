@@ -122,7 +122,7 @@ static void check_export(struct fixture *f, const struct export_options *options
 static const char nasty_csv[] = HEADER
     "-90,-180,,,,,,,,,,,,unsure,0\n"
     "-33.1234567,-70.0000001,\" a\"\"b\"\", c\nd \r\n\",\"\"\"\",,,,,,,,,,found,4294967295\n"
-    "0,0,,,,,,,,,,,,found,5\n"
+    "0,0,\"\r\",,,,,,,,,,,found,5\n"
     "51.3811,-2.359,\"1 High Street, Bath, England\",,1,High Street,,Bath,,England,,,gb,found,"
     "1700000000\n"
     "51.3811001,-2.359,\"K\xC3\xB6ln, \xF0\x9F\x98\x80\",  x "
@@ -133,7 +133,7 @@ static const char nasty_ndjson[] =
     "{\"lat\":-90,\"lon\":-180,\"outcome\":\"unsure\",\"refreshed_at\":0}\n"
     "{\"lat\":-33.1234567,\"lon\":-70.0000001,\"label\":\" a\\\"b\\\", c\\nd \\r\\n\","
     "\"name\":\"\\\"\",\"outcome\":\"found\",\"refreshed_at\":4294967295}\n"
-    "{\"lat\":0,\"lon\":0,\"outcome\":\"found\",\"refreshed_at\":5}\n"
+    "{\"lat\":0,\"lon\":0,\"label\":\"\\r\",\"outcome\":\"found\",\"refreshed_at\":5}\n"
     "{\"lat\":51.3811,\"lon\":-2.359,\"label\":\"1 High Street, Bath, England\","
     "\"housenumber\":\"1\",\"street\":\"High Street\",\"city\":\"Bath\",\"state\":\"England\","
     "\"countrycode\":\"gb\",\"outcome\":\"found\",\"refreshed_at\":1700000000}\n"
@@ -322,6 +322,9 @@ static void stopped(void **state)
         used += (size_t)snprintf(text + used, 20, "1,%zu.%zu\n", used % 179, used);
     set_up(&f, FORMAT_CSV);
     f.options.stop = &stop;
+    assert_int_equal(import_bytes(&f, text, used), -1);
+    assert_int_equal(f.err.code, ERROR_CANCELED);
+    text[used++] = 'x'; /* a bad row that is not reached */
     assert_int_equal(import_bytes(&f, text, used), -1);
     assert_int_equal(f.err.code, ERROR_CANCELED);
     assert_int_equal(count_files(f.directory, false), 0);

@@ -5,9 +5,11 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cachefmt/sort_keys.h"
@@ -214,11 +216,41 @@ static void long_records(void **state)
     free(text);
 }
 
+/* The scratch file can't grow: the error comes from sorter_add and nothing stays behind. */
+static void failed_write(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/test-sorter-XXXXXX";
+    struct sorter *sorter;
+    struct error err;
+    struct entry entry = {0};
+    struct rlimit before, small;
+    int result = 0;
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(sorter_create(&sorter, directory, 1, &err), 0);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = (rlim_t)700 * 1024;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (int i = 0; i < 100000 && result == 0; i++) {
+        entry.point.lat = i;
+        result = sorter_add(sorter, 3, &entry, &err);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.code, ERROR_IO);
+    assert_non_null(strstr(err.message, "import-scratch"));
+    sorter_free(sorter);
+    assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sorted_keys), cmocka_unit_test(records), cmocka_unit_test(in_memory),
-        cmocka_unit_test(on_disk),     cmocka_unit_test(nothing), cmocka_unit_test(long_records),
+        cmocka_unit_test(sorted_keys),  cmocka_unit_test(records), cmocka_unit_test(in_memory),
+        cmocka_unit_test(on_disk),      cmocka_unit_test(nothing), cmocka_unit_test(long_records),
+        cmocka_unit_test(failed_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
