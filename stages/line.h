@@ -28,6 +28,9 @@ struct line_settings {
      * ("run_started"), text is key=value pairs. level: 0 error, 1 warning, 2 info. */
     void (*event)(void *context, int level, const char *name, const char *text);
     void *context;
+    /* NULL = geocoder_open. Tests bring their own geocoder. */
+    int (*open_geocoder)(struct geocoder **out, const struct geocoder_settings *settings,
+                         struct error *err);
 };
 
 enum line_state {
@@ -57,15 +60,15 @@ struct line_status {
     struct run_record run; /* active, or id "" */
     bool draining;         /* a pause was asked for and something is still in flight */
     char reason[600];
-    uint64_t generation;   /* published; 0 = none */
-    uint32_t tiles;        /* of the grid */
+    uint64_t generation; /* published; 0 = none */
+    uint32_t tiles;      /* of the grid */
     uint32_t shares_active;
     uint64_t requests_sent, points_retried, points_in_flight;
     double requests_per_second, points_per_second;
-    double rate;           /* in force; 0 = unlimited */
-    double elapsed;        /* seconds */
-    double eta;            /* seconds; < 0 = unknown */
-    int deadline_fits;     /* 1, 0, -1 = no deadline or unknown */
+    double rate;       /* in force; 0 = unlimited */
+    double elapsed;    /* seconds */
+    double eta;        /* seconds; < 0 = unknown */
+    int deadline_fits; /* 1, 0, -1 = no deadline or unknown */
     struct {
         double busy; /* 0 to 1, over the last seconds */
         uint64_t queue;
@@ -92,7 +95,7 @@ int line_start(struct line *line, const struct run_parameters *parameters, char 
 struct line_plan {
     uint64_t points, carried, requests, disk_bytes, disk_free;
     double points_per_second;
-    double duration; /* seconds; < 0 = unknown */
+    double duration;   /* seconds; < 0 = unknown */
     int deadline_fits; /* 1, 0, -1 = no deadline or unknown */
 };
 int line_plan(struct line *line, const struct run_parameters *parameters, struct line_plan *plan,

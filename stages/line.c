@@ -1,0 +1,188 @@
+/* The calls of the daemon's thread: they look, and they wish. */
+#include "stages/line_internal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void line_event(struct line *line, int level, const char *name, const char *format, ...)
+{
+    char text[1400];
+    char rest[1200];
+    char id[RUN_ID_BYTES];
+    va_list arguments;
+    if (line->settings.event == NULL)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(rest, sizeof rest, format, arguments);
+    va_end(arguments);
+    (void)pthread_mutex_lock(&line->lock);
+    memcpy(id, line->active ? line->run.id : line->last_run.id, sizeof id);
+    (void)pthread_mutex_unlock(&line->lock);
+    (void)snprintf(text, sizeof text, "run=%s %s", id, rest);
+    line->settings.event(line->settings.context, level, name, text);
+}
+
+void line_sleep(struct line *line, double seconds)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)seconds;
+    until.tv_nsec += (long)((seconds - floor(seconds)) * 1e9);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&line->changed, &line->lock, &until);
+}
+
+/* Put a wish to the conductor. The lock is held. */
+static void wish(struct line *line, enum wish what)
+{
+    line->wish = what;
+    if (what != WISH_WORK)
+        atomic_store(&line->control.stop, true);
+    if (what == WISH_CANCEL)
+        atomic_store(&line->control.abandon, true);
+    (void)pthread_cond_broadcast(&line->changed);
+}
+
+static int no_run(struct error *err)
+{
+    return error_set(err, ERROR_STATE, "no run is active");
+}
+
+int line_continue(struct line *line, struct error *err)
+{
+    (void)err;
+    (void)pthread_mutex_lock(&line->lock);
+    if (line->active && line->run.stop == STOP_NONE && line->wish == WISH_REST)
+        wish(line, WISH_WORK);
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
+}
+
+int line_pause(struct line *line, const char *reason, struct error *err)
+{
+    int result = 0;
+    (void)pthread_mutex_lock(&line->lock);
+    if (!line->active || line->wish == WISH_CANCEL) {
+        result = no_run(err);
+    } else if (line->run.stop == STOP_HELD && line->wish != WISH_WORK) {
+        result = error_set(err, ERROR_STATE, "run %s is held at the gate: publish or cancel it",
+                           line->run.id);
+    } else if (line->run.stop != STOP_PAUSED || line->wish == WISH_WORK) {
+        (void)snprintf(line->pause_reason, sizeof line->pause_reason, "%s",
+                       reason != NULL ? reason : "");
+        wish(line, WISH_PAUSE);
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+    return result;
+}
+
+int line_resume(struct line *line, struct error *err)
+{
+    int result = 0;
+    (void)pthread_mutex_lock(&line->lock);
+    if (!line->active || line->wish == WISH_CANCEL)
+        result = no_run(err);
+    else if (line->run.stop == STOP_HELD && line->wish != WISH_WORK)
+        result =
+            error_set(err, ERROR_STATE, "run %s is held at the gate: publish --force or cancel it",
+                      line->run.id);
+    else
+        wish(line, WISH_WORK);
+    (void)pthread_mutex_unlock(&line->lock);
+    return result;
+}
+
+int line_cancel(struct line *line, struct error *err)
+{
+    int result = 0;
+    (void)pthread_mutex_lock(&line->lock);
+    if (!line->active)
+        result = no_run(err);
+    else
+        wish(line, WISH_CANCEL);
+    (void)pthread_mutex_unlock(&line->lock);
+    return result;
+}
+
+/* Would the gate still hold the run? 0, 1 with the reason, -1. */
+static int ask_gate(struct line *line, char reason[600], struct error *err)
+{
+    struct run_record run;
+    int known = ledger_run(line->ledger, &run, err);
+    if (known <= 0)
+        return known < 0 ? -1 : no_run(err);
+    return gate_check(line->ledger, &run, &line->settings.gate, reason, err);
+}
+
+int line_publish(struct line *line, bool force, bool *held, struct error *err)
+{
+    char reason[600];
+    (void)pthread_mutex_lock(&line->lock);
+    bool waits = line->active && line->run.stop == STOP_HELD && line->wish == WISH_REST;
+    (void)pthread_mutex_unlock(&line->lock);
+    if (!waits)
+        return error_set(err, ERROR_STATE, "no run is held at the gate");
+    int shut = force ? 0 : ask_gate(line, reason, err);
+    if (shut < 0)
+        return -1;
+    (void)pthread_mutex_lock(&line->lock);
+    if (shut > 0) {
+        (void)snprintf(line->run.reason, sizeof line->run.reason, "%s", reason);
+    } else {
+        line->run.forced = line->run.forced || force;
+        wish(line, WISH_WORK);
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+    *held = shut > 0;
+    return 0;
+}
+
+int line_set(struct line *line, const struct line_change *change, struct error *err)
+{
+    int result = 0;
+    if (change->workers == 0 || change->concurrency == 0)
+        return error_set(err, ERROR_VALUE, "workers and concurrency must be at least 1");
+    (void)pthread_mutex_lock(&line->lock);
+    if (!line->active) {
+        result = no_run(err);
+    } else {
+        struct run_parameters *parameters = &line->run.parameters;
+        if (change->rate >= 0)
+            parameters->rate = change->rate;
+        if (change->finish_within >= 0)
+            parameters->finish_within = change->finish_within;
+        if (change->workers > 0)
+            parameters->workers = (unsigned)change->workers;
+        if (change->concurrency > 0)
+            parameters->concurrency = (unsigned)change->concurrency;
+        line->parameters_changed = true;
+        (void)pthread_cond_broadcast(&line->changed);
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+    return result;
+}
+
+bool line_is_active(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    bool active = line->active;
+    (void)pthread_mutex_unlock(&line->lock);
+    return active;
+}
+
+struct ledger *line_ledger(struct line *line)
+{
+    return line->ledger;
+}
+
+void line_cache_changed(struct line *line)
+{
+    line_look(line);
+}

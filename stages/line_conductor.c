@@ -1,0 +1,295 @@
+/* The conductor: the thread that takes the run through its phases as the caller wishes. */
+#include "stages/line_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stages/publish.h"
+
+/* --- snapshot ------------------------------------------------------------------------ */
+
+int open_base(struct line *line, const struct run_record *run, struct cache **out,
+              struct error *err)
+{
+    struct manifest *manifest;
+    char *path;
+    if (asprintf(&path, "%s/MANIFEST.%" PRIu64, line->settings.cache_directory,
+                 run->base_generation) < 0)
+        return error_memory(err, "a file name");
+    int result = manifest_read(&manifest, path, err);
+    if (result == 0) {
+        if (memcmp(&manifest->digest, &run->base_digest, sizeof run->base_digest) != 0)
+            result =
+                error_set(err, ERROR_CORRUPT,
+                          "%s is not the generation that the run began with; cancel the run", path);
+        else
+            result = cache_open_manifest(out, line->settings.cache_directory, manifest, NULL, err);
+        manifest_free(manifest);
+    }
+    free(path);
+    return result;
+}
+
+static int write_snapshot(struct line *line, const struct run_record *run, const struct cache *base,
+                          struct snapshot_plan *plan, struct error *err)
+{
+    char last[RUN_ID_BYTES];
+    (void)pthread_mutex_lock(&line->lock);
+    memcpy(last, line->last_run.id, sizeof last);
+    (void)pthread_mutex_unlock(&line->lock);
+    if (snapshot_plan(plan, base, &run->parameters, line->ledger, last, &line->control,
+                      &line->snapshot_progress, err) != 0)
+        return -1;
+    if (snapshot_check_space(plan, line->settings.state_directory, line->settings.cache_directory,
+                             err) != 0)
+        return -1;
+    return snapshot_write(plan, base, &run->parameters, line->ledger, last, line->points_directory,
+                          run->id, &line->control, &line->snapshot_progress, err);
+}
+
+static int take_snapshot(struct line *line, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    struct snapshot_plan plan = {0};
+    struct cache *base;
+    struct meter *meter = &line->meters[STATION_SNAPSHOT];
+    line_event(line, 2, "stage_started", "stage=snapshot generation=%" PRIu64, run.base_generation);
+    if (open_base(line, &run, &base, err) != 0)
+        return -1;
+    double from = clock_monotonic();
+    int result = write_snapshot(line, &run, base, &plan, err);
+    meter_add(meter, from);
+    if (result == 0) {
+        struct run_counts counts = {
+            .total = plan.total,
+            .selected = plan.selected,
+            .carried = plan.total - plan.selected,
+        };
+        result = ledger_snapshot_done(line->ledger, &counts, plan.selected_by_tile,
+                                      grid_tiles(run.grid), err);
+    }
+    if (result == 0)
+        line_event(line, 2, "stage_finished", "stage=snapshot points=%" PRIu64 " carried=%" PRIu64,
+                   plan.selected, plan.total - plan.selected);
+    snapshot_plan_free(&plan);
+    cache_close(base);
+    return result == 0 ? record_reload(line, err) : -1;
+}
+
+/* --- gate and publication -------------------------------------------------------------- */
+
+/* 0 = passed, 1 = held, -1. */
+static int pass_gate(struct line *line, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    char reason[600];
+    if (!run.forced) {
+        int held = gate_check(line->ledger, &run, &line->settings.gate, reason, err);
+        if (held < 0)
+            return -1;
+        if (held > 0) {
+            if (record_stop(line, STOP_HELD, reason, err) != 0)
+                return -1;
+            line_event(line, 1, "run_held", "reason=\"%s\"", reason);
+            return 1;
+        }
+    }
+    return record_phase(line, PHASE_PUBLISH, err);
+}
+
+static int publish(struct line *line, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    struct cache *base;
+    struct error own;
+    line_event(line, 2, "stage_started", "stage=publish generation=%" PRIu64, run.generation);
+    if (open_base(line, &run, &base, err) != 0)
+        return -1;
+    double from = clock_monotonic();
+    int result =
+        publish_run(line->ledger, line->settings.cache_directory, cache_manifest(base), &run, err);
+    meter_add(&line->meters[STATION_PUBLISH], from);
+    cache_close(base);
+    if (result != 0)
+        return -1;
+    line_look(line);
+    line_event(line, 2, "run_published", "generation=%" PRIu64 " points=%" PRIu64, run.generation,
+               run.counts.total);
+    if (record_end(line, RESULT_PUBLISHED, err) != 0)
+        return -1;
+    if (clean_up(line, &own) != 0)
+        line_event(line, 1, "clean_up_failed", "error=\"%s\"", own.message);
+    return 0;
+}
+
+/* --- the run through its phases ------------------------------------------------------- */
+
+/* Until it is published or held (0), or can't go on (-1). */
+static int run_phases(struct line *line, struct error *err)
+{
+    for (;;) {
+        struct run_record run = record_copy(line);
+        int result = 0;
+        if (control_ending(&line->control))
+            return error_set(err, ERROR_CANCELED, "the run was stopped");
+        switch (run.phase) {
+        case PHASE_SNAPSHOT:
+            result = take_snapshot(line, err);
+            break;
+        case PHASE_REFRESH:
+            result = line_refresh(line, err);
+            if (result == 0)
+                result = pass_gate(line, err);
+            break;
+        default:
+            return publish(line, err);
+        }
+        if (result != 0)
+            return result > 0 ? 0 : -1;
+    }
+}
+
+/* A run that stood still goes on; what its reason was is of no interest any more, but for an
+ * overdrawn budget, which is not to stop it a second time. */
+static int take_up(struct line *line, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    bool overdrawn = strncmp(run.reason, BUDGET_REASON, sizeof BUDGET_REASON - 1) == 0;
+    if (run.stop == STOP_NONE)
+        return 0;
+    if (record_stop(line, STOP_NONE, overdrawn ? run.reason : "", err) != 0)
+        return -1;
+    line_event(line, 2, "run_resumed", "answered=%" PRIu64, settled_points(&run.counts));
+    return 0;
+}
+
+static void wish_granted(struct line *line, enum wish wish)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    if (line->wish == wish)
+        line->wish = WISH_REST;
+    (void)pthread_cond_broadcast(&line->changed);
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
+static bool begin_work(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    bool begin = line->wish == WISH_WORK && line->active;
+    if (begin) {
+        atomic_store(&line->control.stop, false);
+        atomic_store(&line->control.abandon, false);
+        record_work_begins(line);
+        status_reset(line);
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+    return begin;
+}
+
+/* The run can't go on by itself: it waits for a person. */
+static void pause_for(struct line *line, const char *reason)
+{
+    struct error own;
+    if (record_stop(line, STOP_PAUSED, reason, &own) != 0)
+        line_event(line, 0, "ledger_failed", "error=\"%s\"", own.message);
+    line_event(line, 1, "run_paused", "reason=\"%s\"", reason);
+}
+
+static void work(struct line *line)
+{
+    struct error err;
+    if (!begin_work(line)) {
+        wish_granted(line, WISH_WORK);
+        return;
+    }
+    int result = take_up(line, &err);
+    if (result == 0)
+        result = run_phases(line, &err);
+    if (result == 0 || err.code != ERROR_CANCELED) {
+        if (result != 0)
+            pause_for(line, err.message);
+        wish_granted(line, WISH_WORK);
+    } else if (record_save(line, &err) != 0) {
+        line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
+    }
+    record_work_ends(line);
+}
+
+/* The wish to pause, when nothing is in flight any more. */
+static void pause_run(struct line *line)
+{
+    struct run_record run = record_copy(line);
+    char reason[600];
+    (void)pthread_mutex_lock(&line->lock);
+    bool pause = line->active && line->run.stop == STOP_NONE;
+    memcpy(reason, line->pause_reason, sizeof reason);
+    (void)pthread_mutex_unlock(&line->lock);
+    if (pause)
+        pause_for(line, strncmp(run.reason, BUDGET_REASON, sizeof BUDGET_REASON - 1) == 0
+                            ? run.reason
+                            : reason);
+    wish_granted(line, WISH_PAUSE);
+}
+
+/* On a full disk the ledger may have no room to end the run: what the run occupies makes some. */
+static int end_cancelled(struct line *line, struct error *err)
+{
+    struct error own;
+    if (record_end(line, RESULT_CANCELLED, err) == 0)
+        return 0;
+    if (err->code != ERROR_DISK_FULL)
+        return -1;
+    (void)clean_up(line, &own);
+    return record_end(line, RESULT_CANCELLED, err);
+}
+
+static void cancel_run(struct line *line)
+{
+    struct error err;
+    struct run_record run = record_copy(line);
+    if (run.id[0] != '\0') {
+        (void)record_reload(line, &err);
+        if (end_cancelled(line, &err) != 0)
+            pause_for(line, err.message);
+        else {
+            if (clean_up(line, &err) != 0)
+                line_event(line, 1, "clean_up_failed", "error=\"%s\"", err.message);
+            line_event(line, 2, "run_cancelled", "cancelled=%s", run.id);
+        }
+    }
+    wish_granted(line, WISH_CANCEL);
+}
+
+static enum wish next_wish(struct line *line, bool *save)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    while (line->wish == WISH_REST && !line->parameters_changed)
+        (void)pthread_cond_wait(&line->changed, &line->lock);
+    enum wish wish = line->wish;
+    *save = line->parameters_changed && line->active;
+    line->parameters_changed = false;
+    (void)pthread_mutex_unlock(&line->lock);
+    return wish;
+}
+
+void *conductor_thread(void *argument)
+{
+    struct line *line = argument;
+    struct error err;
+    enum wish wish;
+    bool save;
+    (void)pthread_setname_np(pthread_self(), "conductor");
+    while ((wish = next_wish(line, &save)) != WISH_CLOSE) {
+        if (save && record_save(line, &err) != 0)
+            line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
+        if (wish == WISH_WORK)
+            work(line);
+        else if (wish == WISH_PAUSE)
+            pause_run(line);
+        else if (wish == WISH_CANCEL)
+            cancel_run(line);
+    }
+    return NULL;
+}

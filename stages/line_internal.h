@@ -1,0 +1,178 @@
+/* Inside the line. Private to line*.c.
+ *
+ * Threads: the caller's (line.c), the conductor (line_conductor.c), and while a run is being
+ * refreshed the rebuild thread (line_rebuild.c), the writer and the workers. The caller's thread
+ * only wishes; the conductor alone writes the run's record to the ledger and starts and stops the
+ * other threads.
+ *
+ * line.lock guards every field below it in struct line and those marked so in struct refresh. It is
+ * never held over a call that waits for another thread or writes to a disk. Events are reported
+ * without it. */
+#ifndef REFRESHD_STAGES_LINE_INTERNAL_H
+#define REFRESHD_STAGES_LINE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "cachefmt/cache.h"
+#include "stages/claim.h"
+#include "stages/geocode.h"
+#include "stages/limiter.h"
+#include "stages/line.h"
+#include "stages/snapshot.h"
+#include "stages/writer.h"
+
+#define BUDGET_REASON "failure budget" /* how the reason of an overdrawn budget begins */
+
+/* What the caller wants of the conductor. */
+enum wish {
+    WISH_REST,
+    WISH_WORK,
+    WISH_PAUSE,
+    WISH_CANCEL,
+    WISH_CLOSE,
+};
+
+/* Figures at one moment, for rates over the last seconds. */
+struct sample {
+    double time;
+    uint64_t answered, sent;
+    uint64_t busy_ns[STATION_COUNT];
+};
+#define SAMPLES 24
+#define SAMPLE_INTERVAL 0.25 /* seconds at least */
+
+struct refresh;
+
+struct line {
+    struct line_settings settings; /* its texts are copies */
+    char *points_directory, *answers_directory;
+    struct ledger *ledger;
+    struct limiter *limiter;
+    struct control control;
+    struct geocode_figures figures;
+    struct meter meters[STATION_COUNT];
+    struct snapshot_progress snapshot_progress;
+    pthread_t conductor;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* any of the below */
+    enum wish wish;
+    char pause_reason[600];
+    bool parameters_changed; /* by line_set, not saved yet */
+    bool working;            /* the conductor is at the run */
+    double work_since;       /* clock_monotonic, while working */
+    bool active;
+    struct run_record run; /* while active; counts as of the last reload */
+    struct run_record last_run;
+    uint64_t generation; /* published */
+    uint32_t tiles;      /* of the grid */
+    uint32_t untouched;  /* tiles of the active run without points to ask */
+    struct refresh *refresh;
+    struct sample samples[SAMPLES]; /* a ring */
+    unsigned sample_count, sample_next;
+};
+
+/* The machinery of the refresh phase, from its start to its stop. */
+struct refresh {
+    struct line *line;
+    struct run_record run; /* as it was at the start */
+    struct cache *base;
+    uint64_t *first_ordinal_of_tile;
+    struct geocoder *geocoder;
+    struct claims *claims;
+    struct channel *channel;
+    struct answer_log *log;
+    struct writer *writer;
+    struct geocode_pool *pool;
+    pthread_t rebuild_thread;
+    bool rebuild_started;
+    pthread_cond_t tiles_changed; /* with line.lock */
+
+    /* line.lock */
+    uint8_t *tile_states;   /* enum tile_state of each tile */
+    uint32_t tiles_pending; /* with points, not rebuilt */
+    uint32_t tiles_ready;
+    bool rebuild_closing;
+    bool failed;
+    struct error failure;
+};
+enum tile_state { TILE_WAITING, TILE_READY, TILE_REBUILT };
+
+/* --- line.c --------------------------------------------------------------------- */
+
+/* line_event: report one log line of the active run; the text begins with run=ID. */
+void line_event(struct line *line, int level, const char *name, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* line_sleep: wait on `changed` for at most seconds. The lock is held. */
+void line_sleep(struct line *line, double seconds);
+
+/* line_look: read generation and grid of the published manifest. */
+void line_look(struct line *line);
+
+/* line_last_run: read the newest ended run. */
+void line_last_run(struct line *line);
+
+/* --- line_record.c: the active run's record, on the conductor's thread ------------ */
+
+struct run_record record_copy(struct line *line);
+
+/* record_save: write the record as it is now to the ledger. */
+int record_save(struct line *line, struct error *err);
+
+/* record_reload: take the counts and the phase from the ledger. */
+int record_reload(struct line *line, struct error *err);
+
+int record_phase(struct line *line, enum run_phase phase, struct error *err);
+
+/* record_stop: pause or hold the run. Memory has it even when the ledger can't be written. */
+int record_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err);
+
+/* record_work_begins, record_work_ends: start and stop the clock of elapsed. */
+void record_work_begins(struct line *line);
+void record_work_ends(struct line *line);
+
+/* record_end: move the run to the history. */
+int record_end(struct line *line, enum run_result result, struct error *err);
+
+/* --- line_clean.c ----------------------------------------------------------------- */
+
+/* clean_up: remove what belongs to no run: point files, answers, unpublished pairs. */
+int clean_up(struct line *line, struct error *err);
+
+/* --- line_conductor.c --------------------------------------------------------------- */
+
+void *conductor_thread(void *line);
+
+/* open_base: the generation that the run refreshes. */
+int open_base(struct line *line, const struct run_record *run, struct cache **out,
+              struct error *err);
+
+/* --- line_refresh.c ------------------------------------------------------------------ */
+
+/* line_refresh: from the point files to every tile rebuilt; resumes where it stood. ERROR_CANCELED
+ * when the wish changed. Everything it started has ended when it returns. */
+int line_refresh(struct line *line, struct error *err);
+
+/* refresh_fail: from any thread: the refresh can't go on. */
+void refresh_fail(struct refresh *refresh, const struct error *err);
+
+/* --- line_rebuild.c ------------------------------------------------------------------ */
+
+int rebuild_start(struct refresh *refresh, struct error *err);
+void rebuild_stop(struct refresh *refresh); /* also when it was not started */
+
+/* rebuild_ready: every answer of the tile is committed. Any thread. */
+void rebuild_ready(struct refresh *refresh, uint32_t tile);
+
+/* --- line_status.c ------------------------------------------------------------------- */
+
+/* status_sample: take figures now, unless some were taken just before. */
+void status_sample(struct line *line);
+
+/* status_reset: forget the samples, as work begins. */
+void status_reset(struct line *line);
+
+uint64_t settled_points(const struct run_counts *counts);
+
+#endif

@@ -1,0 +1,105 @@
+#include "stages/line_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Bring elapsed and requests up to now. The lock is held. */
+static void settle_clock(struct line *line)
+{
+    if (!line->working)
+        return;
+    double now = clock_monotonic();
+    line->run.elapsed += now - line->work_since;
+    line->work_since = now;
+    line->run.requests = atomic_load(&line->figures.sent);
+}
+
+struct run_record record_copy(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    settle_clock(line);
+    struct run_record run = line->run;
+    (void)pthread_mutex_unlock(&line->lock);
+    return run;
+}
+
+int record_save(struct line *line, struct error *err)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->parameters_changed = false;
+    (void)pthread_mutex_unlock(&line->lock);
+    struct run_record run = record_copy(line);
+    return ledger_run_update(line->ledger, &run, err);
+}
+
+int record_reload(struct line *line, struct error *err)
+{
+    struct run_record fresh;
+    int known = ledger_run(line->ledger, &fresh, err);
+    if (known < 0)
+        return -1;
+    if (known == 0)
+        return error_set(err, ERROR_CORRUPT, "%s/ledger has lost the active run",
+                         line->settings.state_directory);
+    (void)pthread_mutex_lock(&line->lock);
+    line->run.counts = fresh.counts;
+    line->run.log_end = fresh.log_end;
+    line->run.phase = fresh.phase;
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
+}
+
+int record_phase(struct line *line, enum run_phase phase, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    run.phase = phase;
+    if (ledger_run_update(line->ledger, &run, err) != 0)
+        return -1;
+    (void)pthread_mutex_lock(&line->lock);
+    line->run.phase = phase;
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
+}
+
+int record_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->run.stop = stop;
+    if (reason != line->run.reason)
+        (void)snprintf(line->run.reason, sizeof line->run.reason, "%s", reason);
+    (void)pthread_mutex_unlock(&line->lock);
+    return record_save(line, err);
+}
+
+void record_work_begins(struct line *line)
+{
+    line->working = true;
+    line->work_since = clock_monotonic();
+    atomic_store(&line->figures.sent, line->run.requests);
+    atomic_store(&line->figures.retried, line->run.counts.retried);
+}
+
+void record_work_ends(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    settle_clock(line);
+    line->working = false;
+    (void)pthread_cond_broadcast(&line->changed);
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
+int record_end(struct line *line, enum run_result result, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    run.result = result;
+    run.ended_at = clock_unix();
+    if (ledger_run_end(line->ledger, &run, err) != 0)
+        return -1;
+    line_last_run(line);
+    (void)pthread_mutex_lock(&line->lock);
+    line->active = false;
+    line->run = (struct run_record){0};
+    line->untouched = 0;
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
+}

@@ -1,0 +1,350 @@
+/* The refresh phase: workers, writer and rebuild, started in the order of the data's way back and
+ * stopped in its order. */
+#include "stages/line_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stages/pointfile.h"
+
+#define CHANNEL_BATCHES 64
+#define CHANNEL_BYTES ((size_t)4 << 20)
+#define SUPERVISE_INTERVAL 0.25
+#define SAVE_INTERVAL 10.0
+#define PROGRESS_INTERVAL 60.0
+
+void refresh_fail(struct refresh *refresh, const struct error *err)
+{
+    struct line *line = refresh->line;
+    (void)pthread_mutex_lock(&line->lock);
+    if (!refresh->failed) {
+        refresh->failed = true;
+        refresh->failure = *err;
+    }
+    (void)pthread_cond_broadcast(&line->changed);
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
+/* --- events of the stations ------------------------------------------------------ */
+
+static void worker_failed(void *context, const struct error *err)
+{
+    struct refresh *refresh = context;
+    line_event(refresh->line, 0, "worker_failed", "error=\"%s\"", err->message);
+    refresh_fail(refresh, err);
+}
+
+static void writer_failed(void *context, const struct error *err)
+{
+    refresh_fail(context, err);
+}
+
+static void tile_ready(void *context, uint32_t tile)
+{
+    rebuild_ready(context, tile);
+}
+
+static void group_committed(void *context, const struct answer_counts *group)
+{
+    struct refresh *refresh = context;
+    if (group->settled[SETTLED_FAILED] == 0)
+        return;
+    (void)pthread_mutex_lock(&refresh->line->lock);
+    (void)pthread_cond_broadcast(&refresh->line->changed);
+    (void)pthread_mutex_unlock(&refresh->line->lock);
+}
+
+/* --- start ------------------------------------------------------------------------ */
+
+/* Where each tile's points begin in the run's order, and which tiles still need work. */
+static int open_tiles(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    uint32_t tiles = grid_tiles(refresh->run.grid);
+    uint64_t *first = calloc((size_t)tiles + 1, sizeof *first);
+    uint32_t untouched = 0;
+    refresh->first_ordinal_of_tile = first;
+    refresh->tile_states = calloc(tiles, 1);
+    if (first == NULL || refresh->tile_states == NULL)
+        return error_memory(err, "the tiles");
+    if (ledger_selected_by_tile(line->ledger, first + 1, tiles, err) != 0)
+        return -1;
+    for (uint32_t tile = 0; tile < tiles; tile++) {
+        struct tile_record record;
+        bool has_points = first[tile + 1] > 0;
+        first[tile + 1] += first[tile];
+        untouched += !has_points;
+        int rebuilt = has_points ? ledger_tile(line->ledger, tile, &record, err) : 1;
+        if (rebuilt < 0)
+            return -1;
+        refresh->tile_states[tile] = rebuilt ? TILE_REBUILT : TILE_WAITING;
+        refresh->tiles_pending += !rebuilt;
+    }
+    if (first[tiles] != refresh->run.counts.selected)
+        return error_set(
+            err, ERROR_CORRUPT,
+            "%s/ledger: the tiles of the run have %" PRIu64 " points to ask, not %" PRIu64,
+            line->settings.state_directory, first[tiles], refresh->run.counts.selected);
+    (void)pthread_mutex_lock(&line->lock);
+    line->untouched = untouched;
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
+}
+
+static int open_claims(struct refresh *refresh, struct error *err)
+{
+    uint32_t shares = refresh->run.parameters.shares;
+    uint64_t points = refresh->run.counts.selected;
+    uint32_t *answered = calloc(shares, sizeof *answered);
+    bool *done = calloc(shares, sizeof *done);
+    int result = -1;
+    if (answered == NULL || done == NULL) {
+        error_memory(err, "the claims");
+        goto out;
+    }
+    if (ledger_answered_by_share(refresh->line->ledger, answered, shares, err) != 0)
+        goto out;
+    for (uint32_t share = 0; share < shares; share++)
+        done[share] = answered[share] == point_file_first(points, shares, share + 1) -
+                                             point_file_first(points, shares, share);
+    result = claims_create(&refresh->claims, shares, done, err);
+out:
+    free(answered);
+    free(done);
+    return result;
+}
+
+static void set_pace(struct line *line, const struct run_record *run)
+{
+    double seconds = 0;
+    if (run->parameters.finish_within > 0) {
+        seconds = run->started_at + run->parameters.finish_within - clock_unix();
+        if (seconds < 0.001)
+            seconds = 0.001;
+    }
+    limiter_set_rate(line->limiter, run->parameters.rate);
+    limiter_set_deadline(line->limiter, seconds,
+                         run->counts.selected - settled_points(&run->counts));
+    atomic_store(&line->control.workers, run->parameters.workers);
+    atomic_store(&line->control.concurrency, run->parameters.concurrency);
+}
+
+static int start_writer(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    struct writer_settings settings = {
+        .points_directory = line->points_directory,
+        .points = refresh->run.counts.selected,
+        .shares = refresh->run.parameters.shares,
+        .first_ordinal_of_tile = refresh->first_ordinal_of_tile,
+        .tiles = grid_tiles(refresh->run.grid),
+    };
+    struct writer_events events = {tile_ready, group_committed, writer_failed, refresh};
+    return writer_start(&refresh->writer, &settings, refresh->channel, line->ledger, refresh->log,
+                        &line->meters[STATION_WRITE], &events, err);
+}
+
+static int start_workers(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    struct geocode_settings settings = {
+        .points_directory = line->points_directory,
+        .points = refresh->run.counts.selected,
+        .shares = refresh->run.parameters.shares,
+        .batch = line->settings.batch,
+        .retries = line->settings.retries,
+    };
+    struct geocode_parts parts = {
+        .geocoder = refresh->geocoder,
+        .ledger = line->ledger,
+        .claims = refresh->claims,
+        .limiter = line->limiter,
+        .control = &line->control,
+        .channel = refresh->channel,
+        .figures = &line->figures,
+        .meter = &line->meters[STATION_GEOCODE],
+    };
+    memcpy(settings.run, refresh->run.id, sizeof settings.run);
+    return geocode_start(&refresh->pool, &settings, &parts, worker_failed, refresh, err);
+}
+
+static int open_geocoder(struct refresh *refresh, struct error *err)
+{
+    const struct line_settings *settings = &refresh->line->settings;
+    if (settings->open_geocoder != NULL)
+        return settings->open_geocoder(&refresh->geocoder, &settings->geocoder, err);
+    return geocoder_open(&refresh->geocoder, &settings->geocoder, err);
+}
+
+static int refresh_start(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    if (open_base(line, &refresh->run, &refresh->base, err) != 0 ||
+        open_claims(refresh, err) != 0 || open_geocoder(refresh, err) != 0 ||
+        answer_log_open(&refresh->log, line->answers_directory, refresh->run.log_end, err) != 0 ||
+        channel_create(&refresh->channel, CHANNEL_BATCHES, CHANNEL_BYTES, err) != 0)
+        return -1;
+    set_pace(line, &refresh->run);
+    (void)pthread_mutex_lock(&line->lock);
+    line->refresh = refresh;
+    (void)pthread_mutex_unlock(&line->lock);
+    if (rebuild_start(refresh, err) != 0 || start_writer(refresh, err) != 0)
+        return -1;
+    return start_workers(refresh, err);
+}
+
+/* --- stop ------------------------------------------------------------------------- */
+
+/* Returns -1 with the writer's error when what was left could not be committed. */
+static int refresh_stop(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    int result = 0;
+    geocode_join(refresh->pool);
+    if (refresh->channel != NULL)
+        channel_close(refresh->channel);
+    if (refresh->writer != NULL)
+        result = writer_join(refresh->writer, err);
+    rebuild_stop(refresh);
+    (void)pthread_mutex_lock(&line->lock);
+    line->refresh = NULL;
+    (void)pthread_mutex_unlock(&line->lock);
+    if (refresh->channel != NULL)
+        channel_free(refresh->channel);
+    answer_log_close(refresh->log);
+    geocoder_close(refresh->geocoder);
+    claims_free(refresh->claims);
+    cache_close(refresh->base);
+    return result;
+}
+
+/* --- while it runs ----------------------------------------------------------------- */
+
+static int check_budget(struct line *line, struct error *err)
+{
+    struct run_record run = record_copy(line);
+    double limit = line->settings.gate.max_failed;
+    uint64_t failed = run.counts.settled[SETTLED_FAILED];
+    bool allowed = run.forced || strncmp(run.reason, BUDGET_REASON, sizeof BUDGET_REASON - 1) == 0;
+    if (allowed || (double)failed <= limit * (double)run.counts.selected)
+        return 0;
+    return error_set(err, ERROR_STATE,
+                     BUDGET_REASON ": %" PRIu64 " of %" PRIu64
+                                   " points failed (limit %.3g%%); resume goes on all the same",
+                     failed, run.counts.selected, 100 * limit);
+}
+
+static void report_progress(struct line *line)
+{
+    struct line_status status;
+    line_status(line, &status);
+    uint64_t answered = settled_points(&status.run.counts);
+    line_event(line, 2, "run_progress",
+               "answered=%" PRIu64 " points=%" PRIu64 " failed=%" PRIu64
+               " points_per_s=%.1f eta_s=%.0f",
+               answered, status.run.counts.selected, status.run.counts.settled[SETTLED_FAILED],
+               status.points_per_second, status.eta);
+}
+
+struct rounds {
+    double saved, reported;
+};
+
+/* What is due now and then while the stations work. */
+static int make_round(struct line *line, struct rounds *rounds, struct error *err)
+{
+    double now = clock_monotonic();
+    if (record_reload(line, err) != 0 || check_budget(line, err) != 0)
+        return -1;
+    status_sample(line);
+    if (now - rounds->saved >= SAVE_INTERVAL) {
+        rounds->saved = now;
+        if (record_save(line, err) != 0)
+            return -1;
+    }
+    if (now - rounds->reported >= PROGRESS_INTERVAL) {
+        rounds->reported = now;
+        report_progress(line);
+    }
+    return 0;
+}
+
+/* The operator changed the run: let everybody follow. */
+static int follow(struct refresh *refresh, struct error *err)
+{
+    struct run_record run = record_copy(refresh->line);
+    set_pace(refresh->line, &run);
+    geocode_wake(refresh->pool);
+    return record_save(refresh->line, err);
+}
+
+static int supervise(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    struct rounds rounds = {clock_monotonic(), clock_monotonic()};
+    for (;;) {
+        (void)pthread_mutex_lock(&line->lock);
+        if (refresh->tiles_pending > 0 && !refresh->failed && line->wish == WISH_WORK &&
+            !line->parameters_changed)
+            line_sleep(line, SUPERVISE_INTERVAL);
+        bool failed = refresh->failed;
+        bool stopped = line->wish != WISH_WORK;
+        bool changed = line->parameters_changed;
+        bool complete = refresh->tiles_pending == 0;
+        if (failed && err != NULL)
+            *err = refresh->failure;
+        (void)pthread_mutex_unlock(&line->lock);
+        if (failed)
+            return -1;
+        if (stopped)
+            return error_set(err, ERROR_CANCELED, "the run was stopped");
+        if (make_round(line, &rounds, err) != 0)
+            return -1;
+        if (complete)
+            return 0;
+        if (changed && follow(refresh, err) != 0)
+            return -1;
+    }
+}
+
+static int run_stations(struct refresh *refresh, struct error *err)
+{
+    struct line *line = refresh->line;
+    struct error stopped;
+    line_event(line, 2, "stage_started", "stage=geocode points=%" PRIu64,
+               refresh->run.counts.selected - settled_points(&refresh->run.counts));
+    int result = refresh_start(refresh, err);
+    if (result == 0)
+        result = supervise(refresh, err);
+    if (result != 0)
+        atomic_store(&line->control.stop, true);
+    if (refresh_stop(refresh, &stopped) != 0 &&
+        (result == 0 || err == NULL || err->code == ERROR_CANCELED)) {
+        result = -1;
+        if (err != NULL)
+            *err = stopped;
+    }
+    return result;
+}
+
+int line_refresh(struct line *line, struct error *err)
+{
+    struct refresh refresh = {.line = line, .run = record_copy(line)};
+    (void)pthread_cond_init(&refresh.tiles_changed, NULL);
+    int result = open_tiles(&refresh, err);
+    if (result == 0 && refresh.tiles_pending > 0)
+        result = run_stations(&refresh, err);
+    if (result == 0)
+        result = record_reload(line, err);
+    if (result == 0) {
+        struct run_record run = record_copy(line);
+        line_event(line, 2, "stage_finished", "stage=rebuild tiles=%" PRIu64,
+                   run.counts.tiles_rebuilt);
+    }
+    free(refresh.first_ordinal_of_tile);
+    free(refresh.tile_states);
+    (void)pthread_cond_destroy(&refresh.tiles_changed);
+    return result;
+}

@@ -1,0 +1,207 @@
+/* Beginning a run, and saying beforehand what it would take. */
+#include "stages/line_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "cachefmt/generation.h"
+
+static int refuse_active(struct line *line, struct error *err)
+{
+    int result = 0;
+    (void)pthread_mutex_lock(&line->lock);
+    if (line->active)
+        result = error_set(err, ERROR_STATE, "run %s is active already", line->run.id);
+    (void)pthread_mutex_unlock(&line->lock);
+    return result;
+}
+
+/* older_than as a date; what was never refreshed is older than anything. */
+static void set_cutoff(struct run_parameters *parameters, uint32_t now)
+{
+    if (parameters->older_than <= 0)
+        parameters->cutoff = UINT32_MAX;
+    else if (parameters->older_than >= now)
+        parameters->cutoff = 1;
+    else
+        parameters->cutoff = now - (uint32_t)parameters->older_than;
+}
+
+/* "20261121T020000Z-1f3a" */
+static void name_run(char id[RUN_ID_BYTES], uint32_t now)
+{
+    uint16_t number = 0;
+    struct tm parts;
+    time_t seconds = now;
+    char date[20];
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+        number = (uint16_t)(clock_monotonic() * 1e6);
+    (void)gmtime_r(&seconds, &parts);
+    (void)strftime(date, sizeof date, "%Y%m%dT%H%M%SZ", &parts);
+    (void)snprintf(id, RUN_ID_BYTES, "%s-%04x", date, number);
+}
+
+static int plan_with(struct line *line, const struct cache *cache,
+                     const struct run_parameters *parameters, struct snapshot_plan *plan,
+                     struct error *err)
+{
+    char last[RUN_ID_BYTES];
+    (void)pthread_mutex_lock(&line->lock);
+    memcpy(last, line->last_run.id, sizeof last);
+    (void)pthread_mutex_unlock(&line->lock);
+    if (parameters->retry_failed && last[0] == '\0')
+        return error_set(err, ERROR_STATE, "no run has ended yet whose failures could be retried");
+    return snapshot_plan(plan, cache, parameters, line->ledger, last, NULL, NULL, err);
+}
+
+static int describe_run(struct line *line, const struct manifest *base,
+                        const struct run_parameters *parameters, uint32_t now,
+                        struct run_record *run, struct error *err)
+{
+    *run = (struct run_record){
+        .parameters = *parameters,
+        .phase = PHASE_SNAPSHOT,
+        .base_generation = base->generation,
+        .base_digest = base->digest,
+        .grid = base->grid,
+        .started_at = now,
+    };
+    name_run(run->id, now);
+    (void)snprintf(run->provider, sizeof run->provider, "%s",
+                   line->settings.geocoder.provider != NULL ? line->settings.geocoder.provider
+                                                            : "");
+    return generation_next(line->settings.cache_directory, &run->generation, err);
+}
+
+static int begin_run(struct line *line, const struct run_record *run, struct error *err)
+{
+    if (ledger_run_begin(line->ledger, run, err) != 0)
+        return -1;
+    (void)pthread_mutex_lock(&line->lock);
+    line->run = *run;
+    line->active = true;
+    line->untouched = 0;
+    line->tiles = grid_tiles(run->grid);
+    line->wish = WISH_WORK;
+    (void)pthread_cond_broadcast(&line->changed);
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
+}
+
+int line_start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
+               bool *nothing, struct error *err)
+{
+    struct run_parameters asked = *parameters;
+    struct snapshot_plan plan = {0};
+    struct cache *cache;
+    struct run_record run;
+    uint32_t now = clock_unix();
+    int result = -1;
+    if (refuse_active(line, err) != 0)
+        return -1;
+    set_cutoff(&asked, now);
+    if (cache_open(&cache, line->settings.cache_directory, NULL, err) != 0)
+        return -1;
+    if (plan_with(line, cache, &asked, &plan, err) != 0)
+        goto out;
+    if (plan.selected == 0) {
+        *nothing = true;
+        result = 0;
+        goto out;
+    }
+    if (describe_run(line, cache_manifest(cache), &asked, now, &run, err) != 0)
+        goto out;
+    run.counts.total = plan.total;
+    run.counts.selected = plan.selected;
+    run.counts.carried = plan.total - plan.selected;
+    if (begin_run(line, &run, err) != 0)
+        goto out;
+    line_event(line, 2, "run_started", "generation=%llu points=%llu carried=%llu",
+               (unsigned long long)run.generation, (unsigned long long)plan.selected,
+               (unsigned long long)run.counts.carried);
+    memcpy(id, run.id, sizeof run.id);
+    *nothing = false;
+    result = 0;
+out:
+    snapshot_plan_free(&plan);
+    cache_close(cache);
+    return result;
+}
+
+/* --- the plan ------------------------------------------------------------------------- */
+
+/* The best pace of earlier runs with this provider; 0 = there was none. */
+static int measured_pace(struct line *line, double *pace, struct error *err)
+{
+    struct run_record *runs = NULL;
+    size_t count = 0;
+    const char *provider = line->settings.geocoder.provider;
+    if (ledger_history(line->ledger, 10, &runs, &count, err) != 0)
+        return -1;
+    *pace = 0;
+    for (size_t i = 0; i < count; i++) {
+        double answered = (double)settled_points(&runs[i].counts);
+        if (provider == NULL || strcmp(runs[i].provider, provider) != 0 || runs[i].elapsed <= 0)
+            continue;
+        if (answered / runs[i].elapsed > *pace)
+            *pace = answered / runs[i].elapsed;
+    }
+    free(runs);
+    return 0;
+}
+
+static void forecast(struct line_plan *plan, const struct run_parameters *parameters)
+{
+    double pace = plan->points_per_second;
+    bool known = pace > 0;
+    plan->duration = -1;
+    plan->deadline_fits = -1;
+    if (parameters->rate > 0 && (!known || parameters->rate < pace))
+        pace = parameters->rate;
+    if (pace > 0)
+        plan->duration = (double)plan->points / pace;
+    if (parameters->finish_within <= 0 || plan->duration < 0)
+        return;
+    bool fits = plan->duration <= parameters->finish_within;
+    if (!fits || known)
+        plan->deadline_fits = fits;
+    if (fits)
+        plan->duration = 0.95 * parameters->finish_within;
+}
+
+int line_plan(struct line *line, const struct run_parameters *parameters, struct line_plan *plan,
+              struct error *err)
+{
+    struct run_parameters asked = *parameters;
+    struct snapshot_plan snapshot = {0};
+    struct statvfs space;
+    struct cache *cache;
+    set_cutoff(&asked, clock_unix());
+    if (cache_open(&cache, line->settings.cache_directory, NULL, err) != 0)
+        return -1;
+    int result = plan_with(line, cache, &asked, &snapshot, err);
+    cache_close(cache);
+    if (result != 0)
+        return -1;
+    struct line_plan out = {
+        .points = snapshot.selected,
+        .carried = snapshot.total - snapshot.selected,
+        .requests = snapshot.selected,
+        .disk_bytes = snapshot.disk_bytes,
+    };
+    unsigned batch = line->settings.batch;
+    if (batch > 1)
+        out.requests = (snapshot.selected + batch - 1) / batch;
+    snapshot_plan_free(&snapshot);
+    if (statvfs(line->settings.state_directory, &space) == 0)
+        out.disk_free = (uint64_t)space.f_bavail * space.f_frsize;
+    if (measured_pace(line, &out.points_per_second, err) != 0)
+        return -1;
+    forecast(&out, &asked);
+    *plan = out;
+    return 0;
+}
