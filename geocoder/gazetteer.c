@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "cachefmt/pair.h"
-
 /* Queries searched at once. */
 #define CHUNK 256
 
@@ -42,16 +40,20 @@ static void gazetteer_close(void *state)
     free(gazetteer);
 }
 
+int gazetteer_pair_open(struct pair **out, struct error *err)
+{
+    return pair_open_memory(out, gazetteer_index, (size_t)(gazetteer_index_end - gazetteer_index),
+                            gazetteer_data, (size_t)(gazetteer_data_end - gazetteer_data),
+                            "the gazetteer", err);
+}
+
 static int gazetteer_open(const struct geocoder_settings *settings, void **state, struct error *err)
 {
     struct gazetteer *gazetteer = calloc(1, sizeof *gazetteer);
     if (gazetteer == NULL)
         return error_memory(err, "the gazetteer");
     gazetteer->radius = settings->max_distance > 0 ? settings->max_distance : INFINITY;
-    if (pair_open_memory(&gazetteer->pair, gazetteer_index,
-                         (size_t)(gazetteer_index_end - gazetteer_index), gazetteer_data,
-                         (size_t)(gazetteer_data_end - gazetteer_data), "the gazetteer",
-                         err) != 0 ||
+    if (gazetteer_pair_open(&gazetteer->pair, err) != 0 ||
         pair_quadtree(gazetteer->pair, &gazetteer->tree, err) != 0) {
         gazetteer_close(gazetteer);
         return -1;

@@ -1,4 +1,5 @@
-/* make_cache DIRECTORY COUNT: a published cache of COUNT made-up points, without going through CSV. */
+/* make_cache DIRECTORY COUNT: a published cache of COUNT made-up points, without going through CSV.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,8 +45,7 @@ static int make_codes(const struct places *places, uint64_t count, struct codes 
 }
 
 static int add_entries(struct pair_builder *builder, const struct places *places,
-                       const uint64_t *code, uint64_t count, struct buffer *text,
-                       struct error *err)
+                       const uint64_t *code, uint64_t count, struct buffer *text, struct error *err)
 {
     for (uint64_t i = 0; i < count; i++) {
         if (i > 0 && code[i] == code[i - 1])

@@ -1,6 +1,7 @@
 /* make_places places          the gazetteer's places as CSV
  * make_places points COUNT    COUNT made-up points as CSV
- * make_places stale COUNT     the same with addresses gone stale: some in the wrong town, all old */
+ * make_places stale COUNT     the same with addresses gone stale: some in the wrong town, all old
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +44,7 @@ static int print_entry(const struct entry *entry, struct buffer *label, struct e
     return 0;
 }
 
-static int print_points(const struct places *places, uint64_t count, bool stale,
-                        struct error *err)
+static int print_points(const struct places *places, uint64_t count, bool stale, struct error *err)
 {
     struct buffer text = {0};
     struct buffer label = {0};

@@ -11,8 +11,7 @@
 #define TEXT_ROOM 1024
 
 struct places {
-    const struct cache *cache;
-    const struct pair *pair;
+    struct pair *pair;
     const struct quadtree *tree;
     double *weight; /* running sum over the places */
 };
@@ -35,11 +34,8 @@ int places_open(struct places **out, struct error *err)
     struct places *places = calloc(1, sizeof *places);
     if (places == NULL)
         return error_memory(err, "places");
-    places->cache = gazetteer_cache(err);
-    if (places->cache == NULL)
-        goto fail;
-    places->pair = cache_pair(places->cache, 0);
-    if (pair_quadtree(places->pair, &places->tree, err) != 0)
+    if (gazetteer_pair_open(&places->pair, err) != 0 ||
+        pair_quadtree(places->pair, &places->tree, err) != 0)
         goto fail;
     places->weight = calloc(places->tree->count, sizeof *places->weight);
     if (places->weight == NULL) {
@@ -62,6 +58,7 @@ void places_close(struct places *places)
 {
     if (places == NULL)
         return;
+    pair_close(places->pair);
     free(places->weight);
     free(places);
 }
@@ -71,8 +68,7 @@ uint64_t places_count(const struct places *places)
     return places->tree->count;
 }
 
-int places_entry(const struct places *places, uint64_t number, struct entry *out,
-                 struct error *err)
+int places_entry(const struct places *places, uint64_t number, struct entry *out, struct error *err)
 {
     return pair_entry(places->pair, number, out, err);
 }
@@ -100,7 +96,8 @@ struct point places_point(const struct places *places, uint64_t number)
     double away = 200000 * sqrt(-2 * log(1 - unit(seed + 1))) / (1 + 9 * unit(seed + 3));
     double angle = 2 * 3.14159265358979323846 * unit(seed + 2);
     double lat = fmax(-LATITUDE_LIMIT, fmin(LATITUDE_LIMIT, centre.lat + away * sin(angle)));
-    double lon = fmax(-LONGITUDE_LIMIT, fmin(LONGITUDE_LIMIT - 1.0, centre.lon + away * cos(angle)));
+    double lon =
+        fmax(-LONGITUDE_LIMIT, fmin(LONGITUDE_LIMIT - 1.0, centre.lon + away * cos(angle)));
     return (struct point){(int32_t)lat, (int32_t)lon};
 }
 
@@ -113,11 +110,12 @@ static struct slice add_text(struct buffer *text, const char *bytes, int length)
 
 static struct slice street_name(struct buffer *text, uint64_t hash)
 {
-    static const char *const first[] = {"Station", "Church", "Mill",   "Park",  "High",  "King",
-                                        "Queen",   "Oak",    "Garden", "River", "North", "South",
-                                        "Market",  "School", "Bridge", "Hill",  "Lake",  "Forest",
-                                        "Castle",  "Harbour"};
-    static const char *const second[] = {"", "field", "wood", "gate", "view", "ham", "side", "ford"};
+    static const char *const first[] = {"Station", "Church", "Mill",   "Park",   "High",
+                                        "King",    "Queen",  "Oak",    "Garden", "River",
+                                        "North",   "South",  "Market", "School", "Bridge",
+                                        "Hill",    "Lake",   "Forest", "Castle", "Harbour"};
+    static const char *const second[] = {"",     "field", "wood", "gate",
+                                         "view", "ham",   "side", "ford"};
     static const char *const kind[] = {"Street", "Road", "Lane", "Avenue", "Way", "Close"};
     char name[64];
     int length = snprintf(name, sizeof name, "%s%s %s", first[hash % 20], second[hash / 20 % 8],
@@ -160,8 +158,7 @@ int places_address(const struct places *places, struct point point, double moved
         return -1;
     *out = place.address;
     uint64_t street = places_mix(((uint64_t)(uint32_t)(point.lat / STREET_CELL) << 32) ^
-                                 (uint64_t)(uint32_t)(point.lon / STREET_CELL) ^
-                                 nearest.row << 20);
+                                 (uint64_t)(uint32_t)(point.lon / STREET_CELL) ^ nearest.row << 20);
     char number[16];
     int length = snprintf(number, sizeof number, "%u",
                           1 + (unsigned)((uint32_t)(point.lat % STREET_CELL + STREET_CELL) / 250));

@@ -1,9 +1,10 @@
 /* Made-up but real-looking points for the demo and the benchmarks: clustered around the places of
- * the gazetteer, a few large, most small, each with a street address in its place. Deterministic. */
+ * the gazetteer, a few large, most small, each with a street address in its place. Deterministic.
+ */
 #ifndef REFRESHD_TESTS_PLACES_H
 #define REFRESHD_TESTS_PLACES_H
 
-#include "cachefmt/cache.h"
+#include "cachefmt/pair.h"
 
 struct places;
 
