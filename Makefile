@@ -10,6 +10,8 @@ CC ?= cc
 OPT ?= -O2
 SAN ?=
 WERROR ?=
+V ?=
+Q := $(if $(V),,@)
 
 PACKAGES := gcc clang make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
 	libxxhash-dev libinih-dev libsystemd-dev
@@ -22,7 +24,6 @@ WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvl
 	-Wpointer-arith -Wwrite-strings -Wundef
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 # Recursive on purpose: the packages may be installed by the deps target of the same make.
-PKG_CFLAGS = $(shell pkg-config --cflags $(LIBRARIES))
 PKG_LIBS = $(shell pkg-config --libs $(LIBRARIES))
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DREFRESHD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/generated \
 	$(OPT) -g $(WARNINGS) $(if $(WERROR),-Werror) $(SAN_FLAGS) -pthread $(CFLAGS)
@@ -44,18 +45,22 @@ all: $(BUILD)/refreshd $(BUILD)/refreshctl
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC   $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIBRARY): $(LIB_OBJECTS)
 	@mkdir -p $(@D)
+	@echo "  AR   $@"
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/refreshd: $(DAEMON_OBJECTS) $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/refreshctl: $(CTL_OBJECTS) $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- the embedded gazetteer: places -> pair -> bytes of the library --------------
 GAZETTEER := $(BUILD)/generated/gazetteer
@@ -65,15 +70,18 @@ GAZETTEER_OBJECTS := $(BUILD)/geocoder/gazetteer/build_gazetteer.o \
 
 $(GAZETTEER_TOOL): $(GAZETTEER_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(GAZETTEER).idx $(GAZETTEER).dat &: $(GAZETTEER_TOOL) geocoder/gazetteer/places.tsv.gz
 	@mkdir -p $(@D)
-	set -o pipefail; gzip -dc geocoder/gazetteer/places.tsv.gz | $< $(GAZETTEER).idx $(GAZETTEER).dat
+	@echo "  MAKE $(GAZETTEER)"
+	$(Q)set -o pipefail; gzip -dc geocoder/gazetteer/places.tsv.gz | $< $(GAZETTEER).idx $(GAZETTEER).dat
 
 $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) -I$(BUILD)/generated -c -o $@ $<
+	@echo "  AS   $<"
+	$(Q)$(CC) -I$(BUILD)/generated -c -o $@ $<
 
 $(BUILD)/geocoder/gazetteer/embed.o: $(GAZETTEER).idx $(GAZETTEER).dat
 
@@ -87,11 +95,13 @@ UNIT_HELPER_OBJECTS := $(UNIT_HELPERS:%.c=$(BUILD)/%.o)
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_HELPER_OBJECTS) $(LIBRARY)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_HELPER_OBJECTS) $(LIBRARY) $(LIBS) -lcmocka
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_HELPER_OBJECTS) $(LIBRARY) $(LIBS) -lcmocka
 
 $(BUILD)/tests/refreshd: $(DAEMON_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PRECIOUS: $(BUILD)/%.o
 .PHONY: test-programs unit e2e
@@ -155,7 +165,8 @@ fuzz-programs: $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/%)
 
 ifneq ($(findstring fuzzer,$(SAN)),)
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY) $(BUILD)/daemon/protocol.o
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/daemon/protocol.o \
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/daemon/protocol.o \
 		$(LIBRARY) $(LIBS)
 endif
 
@@ -163,17 +174,20 @@ endif
 PLACES_PROGRAMS := $(BUILD)/places/make_places $(BUILD)/places/make_cache
 $(BUILD)/places/make_%: $(BUILD)/tests/places/make_%.o $(BUILD)/tests/places/places.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- benchmarks against what users would pick instead ----------------------------
 BENCH_C := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 BENCH_CXX := $(patsubst tests/bench/%.cc,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.cc))
 $(BUILD)/bench/%: tests/bench/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 $(BUILD)/bench/%: tests/bench/%.cc $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -I. $(OPT) -g -Wall -Wextra -pthread -o $@ $< $(LIBRARY) $(LIBS)
+	@echo "  LD   $@"
+	$(Q)$(CXX) -std=c++17 -I. $(OPT) -g -Wall -Wextra -pthread -o $@ $< $(LIBRARY) $(LIBS)
 
 .PHONY: bench bench-programs
 bench-programs: all $(BENCH_C) $(BENCH_CXX) $(PLACES_PROGRAMS)
@@ -215,5 +229,6 @@ help:
 	@echo "make bench      ratios against what users would pick instead"
 	@echo "make install    into DESTDIR and PREFIX"
 	@echo "make deps       the Debian packages for building"
+	@echo "V=1 shows the commands; CC, OPT, SAN and WERROR=1 shape the build"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
