@@ -130,7 +130,7 @@ int command_start(struct job *job)
 
 int command_pause(struct job *job)
 {
-    return line_pause(job->daemon->line, "paused by the operator", &job->error);
+    return line_pause(job->daemon->line, PAUSED_BY_OPERATOR, &job->error);
 }
 
 int command_resume(struct job *job)

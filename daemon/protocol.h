@@ -21,6 +21,9 @@
 #define PROTOCOL_FRAME_LIMIT ((uint32_t)1 << 20)
 #define PROTOCOL_FRAME_HEAD 4
 
+/* The reason of a pause that an operator asked for: every other pause waits for a person. */
+#define PAUSED_BY_OPERATOR "paused by the operator"
+
 /* Exit statuses of refreshctl (CONTRACT). */
 enum exit_status {
     EXIT_DONE = 0,

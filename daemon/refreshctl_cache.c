@@ -1,0 +1,271 @@
+/* refreshctl cache info, generations, verify, export: what only reads the directory. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cachefmt/generation.h"
+#include "cachefmt/transfer.h"
+#include "daemon/refreshctl_cache.h"
+#include "daemon/refreshctl_text.h"
+
+static void print_info(const struct manifest *manifest, const struct cache_figures *figures,
+                       const char *digest)
+{
+    char a[FIGURE_BYTES], b[FIGURE_BYTES];
+    (void)printf("generation  %llu   published %s by %s\n",
+                 (unsigned long long)manifest->generation, figure_date(manifest->published, a),
+                 manifest->run);
+    (void)printf("entries     %s", figure_count((double)figures->entries, a));
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        (void)printf("%s%s %s", i == 0 ? "   " : ", ", outcome_names[i],
+                     figure_count((double)figures->outcomes[i], a));
+    (void)printf("\ntiles       %s, %s of them with entries\n",
+                 figure_count((double)figures->tiles, a),
+                 figure_count((double)figures->tiles_nonempty, b));
+    (void)printf("size        %s of index, %s of data\n",
+                 figure_bytes((double)figures->index_bytes, a),
+                 figure_bytes((double)figures->data_bytes, b));
+    (void)printf("refreshed   %s to %s\n", figure_date(figures->oldest, a),
+                 figure_date(figures->newest, b));
+    (void)printf("digest      %s\n", digest);
+}
+
+static int print_info_json(const struct session *session, const struct manifest *manifest,
+                           const struct cache_figures *figures, const char *digest)
+{
+    cJSON *document = cJSON_CreateObject();
+    cJSON_AddNumberToObject(document, "generation", (double)manifest->generation);
+    cJSON_AddStringToObject(document, "run", manifest->run);
+    cJSON_AddNumberToObject(document, "published", manifest->published);
+    cJSON_AddNumberToObject(document, "entries", (double)figures->entries);
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        cJSON_AddNumberToObject(document, outcome_names[i], (double)figures->outcomes[i]);
+    cJSON_AddNumberToObject(document, "tiles", (double)figures->tiles);
+    cJSON_AddNumberToObject(document, "tiles_nonempty", (double)figures->tiles_nonempty);
+    cJSON_AddNumberToObject(document, "index_bytes", (double)figures->index_bytes);
+    cJSON_AddNumberToObject(document, "data_bytes", (double)figures->data_bytes);
+    cJSON_AddStringToObject(document, "digest", digest);
+    cJSON_AddNumberToObject(document, "oldest", figures->oldest);
+    cJSON_AddNumberToObject(document, "newest", figures->newest);
+    return session_print(session, document, EXIT_DONE);
+}
+
+static int run_info(struct session *session, int argc, char **argv)
+{
+    const struct option_word known[] = {{NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    if (status != 0)
+        return status;
+    struct error err;
+    struct manifest *manifest;
+    const char *directory = session_cache(session, &err);
+    if (directory == NULL || generation_current(directory, &manifest, &err) != 0)
+        return session_fail(session, &err);
+    struct cache_figures figures = manifest_figures(manifest);
+    char digest[2 * PAIR_ID_BYTES + 1];
+    (void)pair_id_format(&manifest->digest, digest);
+    if (session->json)
+        status = print_info_json(session, manifest, &figures, digest);
+    else
+        print_info(manifest, &figures, digest);
+    manifest_free(manifest);
+    return status;
+}
+
+static cJSON *generation_json(const struct generation_row *row)
+{
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddNumberToObject(item, "generation", (double)row->generation);
+    cJSON_AddStringToObject(item, "run", row->run);
+    cJSON_AddNumberToObject(item, "published", row->published);
+    cJSON_AddNumberToObject(item, "entries", (double)row->entries);
+    cJSON_AddNumberToObject(item, "bytes", (double)row->bytes);
+    cJSON_AddBoolToObject(item, "current", row->current);
+    return item;
+}
+
+static int print_generations(const struct session *session, const struct generation_row *rows,
+                             size_t count)
+{
+    if (session->json) {
+        cJSON *list = cJSON_CreateArray();
+        for (size_t i = 0; i < count; i++)
+            (void)cJSON_AddItemToArray(list, generation_json(&rows[i]));
+        return session_print(session, list, EXIT_DONE);
+    }
+    (void)printf("%10s  %-20s  %-24s %14s %10s\n", "GENERATION", "PUBLISHED", "RUN", "ENTRIES",
+                 "SIZE");
+    for (size_t i = 0; i < count; i++) {
+        char published[FIGURE_BYTES], entries[FIGURE_BYTES], bytes[FIGURE_BYTES];
+        (void)printf("%10llu%c %-20s  %-24s %14s %10s\n", (unsigned long long)rows[i].generation,
+                     rows[i].current ? '*' : ' ', figure_date(rows[i].published, published),
+                     rows[i].run, figure_count((double)rows[i].entries, entries),
+                     figure_bytes((double)rows[i].bytes, bytes));
+    }
+    return EXIT_DONE;
+}
+
+static int run_generations(struct session *session, int argc, char **argv)
+{
+    const struct option_word known[] = {{NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    if (status != 0)
+        return status;
+    struct error err;
+    struct generation_row *rows = NULL;
+    size_t count = 0;
+    const char *directory = session_cache(session, &err);
+    if (directory == NULL || generation_list(directory, &rows, &count, &err) != 0)
+        return session_fail(session, &err);
+    status = print_generations(session, rows, count);
+    free(rows);
+    return status;
+}
+
+/* Problems: told at once to people, collected for JSON. */
+static void on_problem(void *context, const char *file, const char *problem)
+{
+    cJSON *list = context;
+    if (list == NULL) {
+        (void)printf("%s: %s\n", file, problem);
+        return;
+    }
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "file", file);
+    cJSON_AddStringToObject(item, "problem", problem);
+    (void)cJSON_AddItemToArray(list, item);
+}
+
+static int print_verified(const struct session *session, const struct verify_result *result,
+                          cJSON *problems)
+{
+    int status = result->problems == 0 ? EXIT_DONE : EXIT_FAILED;
+    if (!session->json) {
+        char generations[FIGURE_BYTES], pairs[FIGURE_BYTES], entries[FIGURE_BYTES];
+        (void)printf("%s: %s generations, %s pairs, %s entries checked, %llu problems\n",
+                     status == EXIT_DONE ? "good" : "harmed",
+                     figure_count((double)result->generations, generations),
+                     figure_count((double)result->pairs, pairs),
+                     figure_count((double)result->entries, entries),
+                     (unsigned long long)result->problems);
+        return status;
+    }
+    cJSON *document = cJSON_CreateObject();
+    cJSON_AddBoolToObject(document, "ok", status == EXIT_DONE);
+    cJSON_AddNumberToObject(document, "generations", (double)result->generations);
+    cJSON_AddNumberToObject(document, "pairs", (double)result->pairs);
+    cJSON_AddNumberToObject(document, "entries", (double)result->entries);
+    if (!cJSON_AddItemToObject(document, "problems", problems))
+        cJSON_Delete(problems);
+    return session_print(session, document, status);
+}
+
+static int run_verify(struct session *session, int argc, char **argv)
+{
+    bool deep = false;
+    const struct option_word known[] = {{"--deep", NULL, &deep}, {NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    if (status != 0)
+        return status;
+    struct error err;
+    struct verify_result result = {0};
+    const char *directory = session_cache(session, &err);
+    if (directory == NULL)
+        return session_fail(session, &err);
+    cJSON *problems = session->json ? cJSON_CreateArray() : NULL;
+    if (generation_verify(directory, deep, on_problem, problems, &result, &err) != 0) {
+        cJSON_Delete(problems);
+        return session_fail(session, &err);
+    }
+    return print_verified(session, &result, problems);
+}
+
+/* S,W,N,E. A box whose east edge is longitude 180 holds -180 as well: it is the same line. */
+static int parse_box(const char *text, struct box *box, struct error *err)
+{
+    char copy[128], *rest = NULL;
+    int32_t edges[4];
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    char *word = strtok_r(copy, ",", &rest);
+    for (int i = 0; i < 4; i++) {
+        if (word == NULL || !text_parse_degrees(word, i % 2 == 0 ? 90 : 180, &edges[i]))
+            return error_set(err, ERROR_USAGE, "--bbox: \"%.60s\" is not S,W,N,E in degrees", text);
+        word = strtok_r(NULL, ",", &rest);
+    }
+    if (word != NULL || strlen(text) >= sizeof copy)
+        return error_set(err, ERROR_USAGE, "--bbox: \"%.60s\" is not S,W,N,E in degrees", text);
+    if (edges[0] > edges[2])
+        return error_set(err, ERROR_USAGE, "--bbox: the south edge %s is north of the north edge",
+                         text);
+    *box = (struct box){edges[0], edges[1], edges[2], edges[3]};
+    if (box->west == LONGITUDE_LIMIT)
+        box->west = -LONGITUDE_LIMIT;
+    if (box->east == LONGITUDE_LIMIT && box->west > -LONGITUDE_LIMIT)
+        box->east = -LONGITUDE_LIMIT;
+    return 0;
+}
+
+struct export_words {
+    const char *format, *tile, *box;
+};
+
+static int export_options(const struct export_words *words, const struct cache *cache,
+                          struct export_options *options, struct error *err)
+{
+    uint64_t tile = 0;
+    uint32_t tiles = grid_tiles(cache_manifest(cache)->grid);
+    *options = (struct export_options){.format = FORMAT_CSV, .tile = -1};
+    if (words->format != NULL && !transfer_format_parse(words->format, &options->format))
+        return error_set(err, ERROR_USAGE, "--format: %.40s is not csv, ndjson or geojson",
+                         words->format);
+    if (words->tile != NULL && !text_parse_unsigned(words->tile, tiles - 1, &tile))
+        return error_set(err, ERROR_USAGE, "--tile: %.40s is not a tile from 0 to %u", words->tile,
+                         tiles - 1);
+    if (words->tile != NULL)
+        options->tile = (int64_t)tile;
+    options->has_box = words->box != NULL;
+    return words->box != NULL ? parse_box(words->box, &options->box, err) : 0;
+}
+
+static int run_export(struct session *session, int argc, char **argv)
+{
+    struct export_words words = {0};
+    struct export_options options;
+    const struct option_word known[] = {{"--format", &words.format, NULL},
+                                        {"--tile", &words.tile, NULL},
+                                        {"--bbox", &words.box, NULL},
+                                        {NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    if (status != 0)
+        return status;
+    struct error err;
+    struct cache *cache = NULL;
+    const char *directory = session_cache(session, &err);
+    status = -1;
+    if (directory != NULL && cache_open(&cache, directory, NULL, &err) == 0 &&
+        export_options(&words, cache, &options, &err) == 0 &&
+        cache_export(cache, &options, stdout, &err) == 0 &&
+        (fflush(stdout) == 0 || error_io(&err, errno, "write", "standard output") == 0))
+        status = EXIT_DONE;
+    cache_close(cache);
+    return status >= 0 ? status : session_fail(session, &err);
+}
+
+const struct subcommand cache_subcommands[] = {
+    {"cache import", "FILE [--format csv/ndjson] [--skip-bad REJECTS]",
+     "Make a new generation out of a file; - is standard input",
+     "--cache /srv/cache cache import places.csv", cache_run_import},
+    {"cache export", "[--format csv/ndjson/geojson] [--tile N] [--bbox S,W,N,E]",
+     "Write the entries to standard output", "cache export --bbox 51,-3,52,-2 > bath.csv",
+     run_export},
+    {"cache verify", "[--deep]",
+     "Check every checksum and pair id; --deep decodes every entry as well", "cache verify --deep",
+     run_verify},
+    {"cache info", "", "Show the published generation's figures", "--json cache info", run_info},
+    {"cache generations", "", "List the generations kept, newest first", "cache generations",
+     run_generations},
+    {"cache rollback", "[N]", "Publish generation N again; without N the next older one kept",
+     "cache rollback 7", cache_run_rollback},
+    {NULL, NULL, NULL, NULL, NULL}};

@@ -1,0 +1,185 @@
+/* refreshctl lookup: one point, or the two words that each line of standard input holds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cachefmt/transfer.h"
+#include "daemon/refreshctl_lookup.h"
+#include "daemon/refreshctl_session.h"
+#include "daemon/refreshctl_text.h"
+
+int lookup_open(struct lookup *lookup, struct session *session, const char *radius,
+                struct error *err)
+{
+    memset(lookup, 0, sizeof *lookup);
+    lookup->json = session->json;
+    lookup->directory = session_cache(session, err);
+    if (lookup->directory == NULL || (radius == NULL && session_config(session, err) != 0))
+        return -1;
+    if (radius == NULL)
+        lookup->radius = session->config->lookup.radius;
+    else if (!text_parse_distance(radius, &lookup->radius))
+        return error_set(err, ERROR_USAGE, "--radius: %.60s is not a distance such as 50m", radius);
+    return cache_open(&lookup->cache, lookup->directory, NULL, err);
+}
+
+void lookup_close(struct lookup *lookup)
+{
+    cache_close(lookup->cache);
+    buffer_free(&lookup->text);
+}
+
+int lookup_follow(struct lookup *lookup, struct error *err)
+{
+    struct cache *next;
+    if (!cache_is_stale(lookup->cache))
+        return 0;
+    if (cache_open(&next, lookup->directory, lookup->cache, err) != 0)
+        return -1;
+    cache_close(lookup->cache);
+    lookup->cache = next;
+    return 0;
+}
+
+int lookup_point(const char *lat, const char *lon, struct point *out, struct error *err)
+{
+    if (!text_parse_degrees(lat, 90, &out->lat))
+        return error_set(err, ERROR_USAGE, "latitude: %.60s is not from -90 to 90 degrees", lat);
+    if (!text_parse_degrees(lon, 180, &out->lon))
+        return error_set(err, ERROR_USAGE, "longitude: %.60s is not from -180 to 180 degrees", lon);
+    if (out->lon == LONGITUDE_LIMIT)
+        out->lon = -LONGITUDE_LIMIT;
+    return 0;
+}
+
+/* Fields in the order of a postal line, for an address without a label. */
+static int append_fields(const struct address *address, struct buffer *out, struct error *err)
+{
+    static const enum address_field order[] = {FIELD_NAME,   FIELD_HOUSENUMBER, FIELD_STREET,
+                                               FIELD_CITY,   FIELD_POSTCODE,    FIELD_STATE,
+                                               FIELD_COUNTRY};
+    enum address_field last = FIELD_COUNT;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        struct slice text = address->field[order[i]];
+        if (text.length == 0)
+            continue;
+        const char *between = last == FIELD_COUNT ? "" : last == FIELD_HOUSENUMBER ? " " : ", ";
+        if (buffer_append(out, between, strlen(between), err) != 0 ||
+            buffer_append(out, text.data, text.length, err) != 0)
+            return -1;
+        last = order[i];
+    }
+    return 0;
+}
+
+/* Control characters of an address would move the cursor of a terminal. */
+static void print_plain(const struct buffer *text)
+{
+    for (size_t i = 0; i < text->used; i++) {
+        unsigned char c = text->data[i];
+        (void)putchar(c < 0x20 || c == 0x7f ? ' ' : c);
+    }
+}
+
+static int print_hit(struct lookup *lookup, const struct entry *entry, double distance,
+                     struct error *err)
+{
+    buffer_clear(&lookup->text);
+    if (lookup->json) {
+        if (entry_print_json(entry, distance, &lookup->text, err) != 0)
+            return -1;
+        (void)fwrite(lookup->text.data, 1, lookup->text.used, stdout);
+        (void)putchar('\n');
+        return 0;
+    }
+    char lat[16], lon[16], date[FIGURE_BYTES];
+    int made = entry->address.field[FIELD_LABEL].length > 0
+                   ? address_unfold(&entry->address, &lookup->text, err)
+                   : append_fields(&entry->address, &lookup->text, err);
+    if (made != 0)
+        return -1;
+    print_plain(&lookup->text);
+    text_format_degrees(entry->point.lat, lat);
+    text_format_degrees(entry->point.lon, lon);
+    (void)printf("\n  %s %s, %.1f m away, refreshed %s\n", lat, lon, distance,
+                 figure_date(entry->refreshed_at, date));
+    return 0;
+}
+
+static void print_miss(const struct lookup *lookup, const struct entry *entry, double distance)
+{
+    if (entry == NULL) {
+        if (lookup->json)
+            (void)puts("{\"address\":null}");
+        else
+            (void)printf("no address within %.10g m\n", lookup->radius);
+        return;
+    }
+    char lat[16], lon[16], date[FIGURE_BYTES];
+    text_format_degrees(entry->point.lat, lat);
+    text_format_degrees(entry->point.lon, lon);
+    if (lookup->json)
+        (void)printf("{\"lat\":%s,\"lon\":%s,\"distance_m\":%.3f,\"refreshed_at\":%u,"
+                     "\"outcome\":\"%s\",\"address\":null}\n",
+                     lat, lon, distance, entry->refreshed_at, outcome_names[entry->outcome]);
+    else
+        (void)printf("no address within %.10g m: the geocoder knows none at %s %s (asked %s)\n",
+                     lookup->radius, lat, lon, figure_date(entry->refreshed_at, date));
+}
+
+int lookup_answer(struct lookup *lookup, const struct cache_hit *hit, struct error *err)
+{
+    struct entry entry;
+    if (hit == NULL) {
+        print_miss(lookup, NULL, 0);
+        return 1;
+    }
+    if (cache_entry(lookup->cache, hit, &entry, err) != 0)
+        return -1;
+    if (address_is_empty(&entry.address)) {
+        print_miss(lookup, &entry, hit->distance);
+        return 1;
+    }
+    return print_hit(lookup, &entry, hit->distance, err);
+}
+
+static int lookup_one(struct lookup *lookup, struct point point, struct error *err)
+{
+    struct cache_hit hit;
+    int found = cache_nearest(lookup->cache, point, lookup->radius, &hit, err);
+    return found < 0 ? -1 : lookup_answer(lookup, found > 0 ? &hit : NULL, err);
+}
+
+static int run_lookup(struct session *session, int argc, char **argv)
+{
+    const char *radius = NULL, *words[2];
+    bool from_stdin = false;
+    int count;
+    const struct option_word known[] = {
+        {"--radius", &radius, NULL}, {"--stdin", NULL, &from_stdin}, {NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, words, 0, 2, &count);
+    if (status != 0)
+        return status;
+    if (count != (from_stdin ? 0 : 2))
+        return session_usage(session, from_stdin ? "lookup --stdin takes no point"
+                                                 : "lookup needs a latitude and a longitude");
+    struct point point = {0, 0};
+    struct error err;
+    if (!from_stdin && lookup_point(words[0], words[1], &point, &err) != 0)
+        return session_fail(session, &err);
+    struct lookup lookup;
+    if (lookup_open(&lookup, session, radius, &err) != 0)
+        return session_fail(session, &err);
+    int result = from_stdin ? lookup_stream(&lookup, &err) : lookup_one(&lookup, point, &err);
+    lookup_close(&lookup);
+    if (result < 0)
+        return session_fail(session, &err);
+    return result == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+const struct subcommand lookup_subcommands[] = {
+    {"lookup", "LAT LON [--radius M] | lookup --stdin [--radius M]",
+     "Find the nearest entry; --stdin answers one LAT LON a line", "lookup 51.3811 -2.3590",
+     run_lookup},
+    {NULL, NULL, NULL, NULL, NULL}};

@@ -1,0 +1,36 @@
+/* Lookups of refreshctl, one or many. */
+#ifndef REFRESHD_DAEMON_REFRESHCTL_LOOKUP_H
+#define REFRESHD_DAEMON_REFRESHCTL_LOOKUP_H
+
+#include "base/buffer.h"
+#include "cachefmt/cache.h"
+
+struct session;
+
+struct lookup {
+    const char *directory;
+    double radius; /* metres */
+    bool json;
+    struct cache *cache;
+    struct buffer text; /* scratch */
+};
+
+/* lookup_open: radius is a distance as typed, or NULL for the configuration's. */
+int lookup_open(struct lookup *lookup, struct session *session, const char *radius,
+                struct error *err);
+void lookup_close(struct lookup *lookup); /* also after lookup_open failed */
+
+/* lookup_follow: open the next generation when the one that is open was replaced. */
+int lookup_follow(struct lookup *lookup, struct error *err);
+
+/* lookup_point: a point as typed; ERROR_USAGE when it is none. */
+int lookup_point(const char *lat, const char *lon, struct point *out, struct error *err);
+
+/* lookup_answer: print the answer; hit NULL = nothing in reach. 0 = an address, 1 = none, -1. */
+int lookup_answer(struct lookup *lookup, const struct cache_hit *hit, struct error *err);
+
+/* lookup_stream: answer the lines of standard input in order, many at once when they come fast, at
+ * once when they come slowly. 0 = all hit, 1 = some missed or were bad, -1. */
+int lookup_stream(struct lookup *lookup, struct error *err);
+
+#endif

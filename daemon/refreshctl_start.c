@@ -1,0 +1,201 @@
+/* refreshctl start. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "daemon/refreshctl_progress.h"
+#include "daemon/refreshctl_session.h"
+#include "daemon/refreshctl_setting.h"
+#include "daemon/refreshctl_text.h"
+#include "daemon/refreshctl_watch.h"
+
+#define MOST_TILES 10000u /* of any grid; refreshd knows how many there are */
+
+struct start_words {
+    const char *older_than, *finish_within, *rate, *workers, *tiles;
+    bool retry_failed, dry_run, wait, fleet;
+};
+
+static int start_arguments(const struct start_words *words, cJSON **out, struct error *err)
+{
+    uint8_t bitmap[(MOST_TILES + 7) / 8];
+    cJSON *arguments = cJSON_CreateObject();
+    if (setting_add(arguments, "--older-than", "refresh", "older_than", words->older_than, err) !=
+            0 ||
+        setting_add(arguments, "--finish-within", "refresh", "finish_within", words->finish_within,
+                    err) != 0 ||
+        setting_add(arguments, "--rate", "geocoder", "rate", words->rate, err) != 0 ||
+        setting_add(arguments, "--workers", "refresh", "workers", words->workers, err) != 0 ||
+        (words->tiles != NULL && protocol_tiles(words->tiles, MOST_TILES, bitmap, err) != 0))
+        goto fail;
+    if ((words->tiles != NULL &&
+         cJSON_AddStringToObject(arguments, "tiles", words->tiles) == NULL) ||
+        (words->retry_failed && cJSON_AddTrueToObject(arguments, "retry_failed") == NULL)) {
+        error_memory(err, "a request");
+        goto fail;
+    }
+    *out = arguments;
+    return 0;
+fail:
+    cJSON_Delete(arguments);
+    return -1;
+}
+
+static void print_plan(const cJSON *plan)
+{
+    char a[FIGURE_BYTES], b[FIGURE_BYTES], duration[32];
+    const cJSON *seconds = member(plan, "duration_s"), *fits = member(plan, "deadline_fits");
+    (void)printf("points    %s to ask, %s carried over\n",
+                 figure_count(member_number(plan, "points"), a),
+                 figure_count(member_number(plan, "carried"), b));
+    (void)printf("requests  %s\n", figure_count(member_number(plan, "requests"), a));
+    if (cJSON_IsNumber(seconds))
+        (void)printf("duration  %s\n", text_format_duration(seconds->valuedouble, duration));
+    else
+        (void)puts("duration  unknown: no run was measured yet");
+    (void)printf("disk      %s needed, %s free\n",
+                 figure_bytes(member_number(plan, "disk_bytes"), a),
+                 figure_bytes(member_number(plan, "disk_free"), b));
+    if (cJSON_IsBool(fits))
+        (void)printf("deadline  %s\n", cJSON_IsTrue(fits) ? "fits" : "can't be met");
+}
+
+static int dry_run(struct session *session, struct client *client, cJSON *arguments,
+                   struct error *err)
+{
+    cJSON *plan;
+    if (client_call(client, "plan", arguments, &plan, err) != 0)
+        return -1;
+    cJSON_DeleteItemFromObjectCaseSensitive(plan, "ok");
+    if (session->json)
+        return session_print(session, plan, EXIT_DONE);
+    print_plan(plan);
+    cJSON_Delete(plan);
+    return EXIT_DONE;
+}
+
+static void print_end(const cJSON *status, const char *run)
+{
+    struct buffer text = {0};
+    struct error err;
+    const cJSON *last = member(status, "last_run");
+    if (strcmp(member_text(last, "run"), run) == 0)
+        (void)printf("run %s %s\n", run, member_text(last, "result"));
+    else
+        (void)printf("run %s is %s\n", run, member_text(status, "state"));
+    if (progress_screen(status, &text, &err) == 0)
+        (void)fwrite(text.data, 1, text.used, stdout);
+    buffer_free(&text);
+}
+
+/* The document of a run that ended, or stands still: last_run's members, or the state. */
+static cJSON *end_document(const cJSON *status, const char *run, int exit)
+{
+    const cJSON *last = member(status, "last_run");
+    if (strcmp(member_text(last, "run"), run) == 0)
+        return cJSON_Duplicate(last, 1);
+    cJSON *document = cJSON_CreateObject();
+    static const char *const names[] = {"run",        "state",  "reason",
+                                        "generation", "points", "failures"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        cJSON *copy = cJSON_Duplicate(member(status, names[i]), 1);
+        if (copy == NULL || !cJSON_AddItemToObject(document, names[i], copy))
+            cJSON_Delete(copy);
+    }
+    cJSON_AddNumberToObject(document, "exit", exit);
+    return document;
+}
+
+static int wait_for(struct session *session, struct client *client, const char *run,
+                    struct error *err)
+{
+    cJSON *last;
+    int exit;
+    enum watch_style style = session->json           ? WATCH_QUIET
+                             : isatty(STDOUT_FILENO) ? WATCH_BAR
+                                                     : WATCH_LINES;
+    if (watch_run(client, run, style, &exit, &last, err) != 0)
+        return -1;
+    if (session->json)
+        (void)session_print(session, end_document(last, run, exit), exit);
+    else
+        print_end(last, run);
+    cJSON_Delete(last);
+    return exit;
+}
+
+static void warn_of_deadline(const cJSON *reply)
+{
+    char duration[32];
+    if (!cJSON_IsFalse(member(reply, "deadline_fits")))
+        return;
+    (void)fprintf(stderr, "refreshctl: the deadline can't be met: the run is expected to take %s\n",
+                  text_format_duration(member_number(reply, "duration_s"), duration));
+}
+
+static int start(struct session *session, struct client *client, cJSON *arguments, bool wait,
+                 struct error *err)
+{
+    cJSON *reply;
+    char run[64];
+    if (client_call(client, "start", arguments, &reply, err) != 0)
+        return -1;
+    (void)snprintf(run, sizeof run, "%s", member_text(reply, "run"));
+    warn_of_deadline(reply);
+    cJSON_DeleteItemFromObjectCaseSensitive(reply, "ok");
+    bool quiet = session->json;
+    if (quiet && (!wait || run[0] == '\0'))
+        return session_print(session, reply, EXIT_DONE);
+    cJSON_Delete(reply);
+    if (run[0] == '\0') {
+        (void)puts("nothing is stale: no run was started");
+        return EXIT_DONE;
+    }
+    if (!quiet)
+        (void)printf("run %s started\n", run);
+    (void)fflush(stdout);
+    return wait ? wait_for(session, client, run, err) : EXIT_DONE;
+}
+
+static int run_start(struct session *session, int argc, char **argv)
+{
+    struct start_words words = {0};
+    const struct option_word known[] = {{"--older-than", &words.older_than, NULL},
+                                        {"--finish-within", &words.finish_within, NULL},
+                                        {"--rate", &words.rate, NULL},
+                                        {"--workers", &words.workers, NULL},
+                                        {"--tiles", &words.tiles, NULL},
+                                        {"--retry-failed", NULL, &words.retry_failed},
+                                        {"--dry-run", NULL, &words.dry_run},
+                                        {"--wait", NULL, &words.wait},
+                                        {"--fleet", NULL, &words.fleet},
+                                        {NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    if (status != 0)
+        return status;
+    if (words.fleet)
+        return session_usage(session, "--fleet is not in this version yet");
+    struct error err;
+    struct client *client = NULL;
+    cJSON *arguments = NULL;
+    if (start_arguments(&words, &arguments, &err) != 0)
+        return session_fail(session, &err);
+    if (session_connect(session, &client, &err) != 0) {
+        cJSON_Delete(arguments);
+        return session_fail(session, &err);
+    }
+    status = words.dry_run ? dry_run(session, client, arguments, &err)
+                           : start(session, client, arguments, words.wait, &err);
+    client_close(client);
+    return status >= 0 ? status : session_fail(session, &err);
+}
+
+const struct subcommand start_subcommands[] = {
+    {"start",
+     "[--older-than D] [--finish-within D] [--rate N] [--workers N] [--tiles LIST]\n"
+     "       [--retry-failed] [--dry-run] [--wait]",
+     "Start a run; --dry-run tells what it would do, --wait follows it to its end",
+     "start --older-than 30d --finish-within 6h --wait", run_start},
+    {NULL, NULL, NULL, NULL, NULL}};
