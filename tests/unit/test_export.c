@@ -77,9 +77,10 @@ static void check(struct fixture *f, const struct export_options *options, bool 
     char *whole = export_text(f, &all);
     char *part = export_text(f, options);
     char *at = part;
-    char *line = strtok(whole, "\n");
+    char *rest;
+    char *line = strtok_r(whole, "\n", &rest);
     size_t rows = 0;
-    for (bool header = true; line != NULL; line = strtok(NULL, "\n"), header = false) {
+    for (bool header = true; line != NULL; line = strtok_r(NULL, "\n", &rest), header = false) {
         double lat = 0, lon = 0;
         if (!header) {
             assert_int_equal(sscanf(line, "%lf,%lf", &lat, &lon), 2);
