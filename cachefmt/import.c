@@ -84,8 +84,7 @@ static int end_pair(struct import *import, struct error *err)
 
 static int check_stop(const struct import *import, uint64_t entries, struct error *err)
 {
-    const volatile int *stop = import->options->stop;
-    if (entries % ENTRIES_BETWEEN_CHECKS != 0 || stop == NULL || *stop == 0)
+    if (entries % ENTRIES_BETWEEN_CHECKS != 0 || !stop_wanted(import->options->stop))
         return 0;
     return error_set(err, ERROR_CANCELED, "the import of %s was stopped", import->options->name);
 }

@@ -100,7 +100,7 @@ static int handle_bad_row(const struct import_options *options, const struct row
 
 static int check_stop(const struct import_options *options, uint64_t rows, struct error *err)
 {
-    if (rows % ROWS_BETWEEN_CHECKS != 0 || options->stop == NULL || *options->stop == 0)
+    if (rows % ROWS_BETWEEN_CHECKS != 0 || !stop_wanted(options->stop))
         return 0;
     return error_set(err, ERROR_CANCELED, "the import of %s was stopped", options->name);
 }

@@ -28,14 +28,18 @@ static int fill_from_file(struct input *input, size_t *filled, struct error *err
         ssize_t got =
             read(input->fd, input->data + input->end + bytes, input->room - input->end - bytes);
         if (got < 0 && errno == EINTR) {
-            if (input->stop != NULL && *input->stop != 0)
+            if (stop_wanted(input->stop))
                 return error_set(err, ERROR_CANCELED, "stopped while reading %s", input->name);
             continue;
         }
         if (got < 0)
             return error_io(err, errno, "read", input->name);
-        if (got == 0)
+        if (got == 0) {
+            /* Whoever stops us may have cut the input short: its end is not the real one. */
+            if (stop_wanted(input->stop))
+                return error_set(err, ERROR_CANCELED, "stopped while reading %s", input->name);
             break;
+        }
         bytes += (size_t)got;
     }
     *filled = bytes;

@@ -15,6 +15,13 @@
 #include "base/error.h"
 #include "cachefmt/address.h"
 
+/* stop_wanted: was the flag raised? Then what its owner did afterwards, such as cutting the input
+ * short, is not taken for the input's own end. */
+static inline bool stop_wanted(const volatile int *stop)
+{
+    return stop != NULL && __atomic_load_n(stop, __ATOMIC_ACQUIRE) != 0;
+}
+
 /* A row may not be longer: every field at its limit, each byte written as \u0000, fits. */
 #define INPUT_ROW_LIMIT ((size_t)5 * 1024 * 1024)
 

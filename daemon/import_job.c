@@ -132,7 +132,7 @@ static void stop_import(struct import *import, const struct error *why)
 {
     if (!import->stop)
         import->aborted = *why;
-    import->stop = 1;
+    __atomic_store_n(&import->stop, 1, __ATOMIC_RELEASE);
     close_pipe(import);
 }
 

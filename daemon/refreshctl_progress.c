@@ -62,16 +62,10 @@ enum progress_end progress_end(const cJSON *status, const char *run, int *exit)
 {
     const cJSON *last = member(status, "last_run");
     if (strcmp(member_text(status, "run"), run) == 0 && run[0] != '\0') {
-        const char *state = member_text(status, "state");
-        const char *reason = member_text(status, "reason");
-        if (strcmp(state, "held") == 0) {
-            *exit = EXIT_HELD;
-            return PROGRESS_STOPPED;
-        }
-        if (strcmp(state, "paused") != 0 || strcmp(reason, PAUSED_BY_OPERATOR) == 0 ||
-            cJSON_IsTrue(member(status, "draining")))
+        const cJSON *standing = member(status, "exit");
+        if (!cJSON_IsNumber(standing))
             return PROGRESS_GOES_ON;
-        *exit = strstr(reason, "failed") != NULL ? EXIT_HELD : EXIT_FAILED;
+        *exit = standing->valueint;
         return PROGRESS_STOPPED;
     }
     if (strcmp(member_text(last, "run"), run) != 0)

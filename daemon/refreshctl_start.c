@@ -5,22 +5,40 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cachefmt/generation.h"
 #include "daemon/refreshctl_progress.h"
 #include "daemon/refreshctl_session.h"
 #include "daemon/refreshctl_setting.h"
 #include "daemon/refreshctl_text.h"
 #include "daemon/refreshctl_watch.h"
 
-#define MOST_TILES 10000u /* of any grid; refreshd knows how many there are */
+#define MOST_TILES (GRID_SIDE_LIMIT * GRID_SIDE_LIMIT)
 
 struct start_words {
     const char *older_than, *finish_within, *rate, *workers, *tiles;
     bool retry_failed, dry_run, wait, fleet;
 };
 
-static int start_arguments(const struct start_words *words, cJSON **out, struct error *err)
+/* The tiles of the cache as it is, or as the configuration would make it. */
+static int check_tiles(struct session *session, const char *list, struct error *err)
 {
     uint8_t bitmap[(MOST_TILES + 7) / 8];
+    struct manifest *manifest = NULL;
+    if (list == NULL)
+        return 0;
+    if (session_config(session, err) != 0)
+        return -1;
+    const struct config *config = session->config;
+    uint32_t tiles = config->cache.grid.rows * config->cache.grid.columns;
+    if (generation_current(config->cache.directory, &manifest, NULL) == 0)
+        tiles = grid_tiles(manifest->grid);
+    manifest_free(manifest);
+    return protocol_tiles(list, tiles, bitmap, err);
+}
+
+static int start_arguments(struct session *session, const struct start_words *words, cJSON **out,
+                           struct error *err)
+{
     cJSON *arguments = cJSON_CreateObject();
     if (setting_add(arguments, "--older-than", "refresh", "older_than", words->older_than, err) !=
             0 ||
@@ -28,7 +46,7 @@ static int start_arguments(const struct start_words *words, cJSON **out, struct 
                     err) != 0 ||
         setting_add(arguments, "--rate", "geocoder", "rate", words->rate, err) != 0 ||
         setting_add(arguments, "--workers", "refresh", "workers", words->workers, err) != 0 ||
-        (words->tiles != NULL && protocol_tiles(words->tiles, MOST_TILES, bitmap, err) != 0))
+        check_tiles(session, words->tiles, err) != 0)
         goto fail;
     if ((words->tiles != NULL &&
          cJSON_AddStringToObject(arguments, "tiles", words->tiles) == NULL) ||
@@ -180,7 +198,7 @@ static int run_start(struct session *session, int argc, char **argv)
     struct error err;
     struct client *client = NULL;
     cJSON *arguments = NULL;
-    if (start_arguments(&words, &arguments, &err) != 0)
+    if (start_arguments(session, &words, &arguments, &err) != 0)
         return session_fail(session, &err);
     if (session_connect(session, &client, &err) != 0) {
         cJSON_Delete(arguments);

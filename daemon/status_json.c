@@ -1,6 +1,7 @@
 #include "daemon/status_json.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "daemon/protocol.h"
 
@@ -85,6 +86,18 @@ static int run_exit(const struct run_record *run)
     if (run->result != RESULT_PUBLISHED)
         return EXIT_FAILED;
     return run->counts.settled[SETTLED_FAILED] > 0 ? EXIT_POINTS_FAILED : EXIT_DONE;
+}
+
+/* What `start --wait` exits with when the run stands still for a person; -1 = it does not. */
+static int standing_exit(const struct line_status *status)
+{
+    if (status->state == LINE_HELD)
+        return EXIT_HELD;
+    if (status->state != LINE_PAUSED || status->draining ||
+        strcmp(status->reason, PAUSED_BY_OPERATOR) == 0)
+        return -1;
+    size_t length = strlen(LINE_BUDGET_REASON);
+    return strncmp(status->reason, LINE_BUDGET_REASON, length) == 0 ? EXIT_HELD : EXIT_FAILED;
 }
 
 static cJSON *ended_requests_json(const struct run_counts *counts)
@@ -188,6 +201,8 @@ cJSON *status_json(const struct line_status *status, unsigned point_files)
     add_text(&document, "run", run->id);
     add_count(&document, "generation", status->generation);
     add_text(&document, "reason", status->reason);
+    int standing = standing_exit(status);
+    add(&document, "exit", standing < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(standing));
     add(&document, "draining", cJSON_CreateBool(status->draining));
     add(&document, "points", points_json(counts));
     add_count(&document, "selected", counts->selected);

@@ -33,6 +33,9 @@ struct line_settings {
                          struct error *err);
 };
 
+/* How the reason of a pause for an overdrawn failure budget begins. */
+#define LINE_BUDGET_REASON "failure budget"
+
 enum line_state {
     LINE_IDLE,
     LINE_SNAPSHOT,

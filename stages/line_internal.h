@@ -21,7 +21,7 @@
 #include "stages/snapshot.h"
 #include "stages/writer.h"
 
-#define BUDGET_REASON "failure budget" /* how the reason of an overdrawn budget begins */
+#define BUDGET_REASON LINE_BUDGET_REASON
 
 /* What the caller wants of the conductor. */
 enum wish {
