@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cachefmt/generation.h"
 #include "cachefmt/import_rows.h"
+#include "cachefmt/input.h"
 #include "cachefmt/pair_builder.h"
 
 #define ENTRIES_BETWEEN_CHECKS 1024
