@@ -20,11 +20,12 @@ def imported(cache, data, *words):
 
 
 BAD_ROWS = {
-    "latitude": (b"91,1", b"(lat)"), "longitude": (b"1,181", b"(lon)"),
-    "nan": (b"NaN,1", b"(lat)"), "infinite": (b"1e400,1", b"(lat)"), "hex": (b"0x10,1", b"(lat)"),
-    "comma": (b'"1,5",1', b"(lat)"), "empty": (b",1", b"(lat)"), "missing": (b"1", b""),
-    "too many": (b"1,2,3,4,5", b""), "utf8": (b"1,2,\xff\xfe", b"(label)"),
-    "huge": (b"1,2," + b"x" * 1_000_000, b"(label)"), "nul": (b"1,2,a\0b", b"(label)"),
+    "latitude": (b"91,1,,", b"(lat)"), "longitude": (b"1,181,,", b"(lon)"),
+    "nan": (b"NaN,1,,", b"(lat)"), "infinite": (b"1e400,1,,", b"(lat)"),
+    "hex": (b"0x10,1,,", b"(lat)"), "comma": (b'"1,5",1,,', b"(lat)"), "empty": (b",1,,", b"(lat)"),
+    "missing": (b"1", b""), "too many": (b"1,2,3,4,5", b""),
+    "utf8": (b"1,2,\xff\xfe,", b"(label)"), "nul": (b"1,2,a\0b,", b"(label)"),
+    "huge": (b"1,2," + b"x" * 1_000_000 + b",", b"(label)"),
     "date": (b"1,2,a,yesterday", b"(refreshed_at)"), "quote": (b'1,2,"open', b""),
 }
 
