@@ -94,9 +94,18 @@ UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 UNIT_HELPER_OBJECTS := $(UNIT_HELPERS:%.c=$(BUILD)/%.o)
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_HELPER_OBJECTS) $(LIBRARY)
+# The programs' files but their mains, so that unit tests can reach them.
+DAEMON_LIBRARY := $(BUILD)/libdaemon.a
+$(DAEMON_LIBRARY): $(filter-out $(BUILD)/daemon/refreshd.o $(BUILD)/daemon/refreshctl.o,\
+		$(sort $(DAEMON_OBJECTS) $(CTL_OBJECTS)))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_HELPER_OBJECTS) $(DAEMON_LIBRARY) $(LIBRARY)
 	@echo "  LD   $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_HELPER_OBJECTS) $(LIBRARY) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(UNIT_HELPER_OBJECTS) $(DAEMON_LIBRARY) $(LIBRARY) $(LIBS) \
+		-lcmocka
 
 $(BUILD)/tests/refreshd: $(DAEMON_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
