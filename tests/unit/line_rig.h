@@ -1,0 +1,68 @@
+/* A small cache, a state directory and a geocoder of one's own, for the tests of the line. The
+ * geocoder counts how often each point was asked. One rig a process at a time. */
+#ifndef REFRESHD_TESTS_LINE_RIG_H
+#define REFRESHD_TESTS_LINE_RIG_H
+
+#include <stdatomic.h>
+
+#include "cachefmt/cache.h"
+#include "stages/line.h"
+
+#define RIG_POINTS_LIMIT 4000
+#define RIG_OLD_DATE 1600000000u
+
+/* What the geocoder does; every K-th point by its number, 0 = none. */
+struct rig_geocoder {
+    _Atomic unsigned latency_ms; /* of a geocoder opened with `distant` */
+    _Atomic unsigned version;
+    _Atomic unsigned empty_every, fail_every, flaky_every, move_every;
+    _Atomic bool distant; /* read when the geocoder is opened */
+    _Atomic unsigned in_flight_most, in_flight;
+    _Atomic unsigned requests;
+    _Atomic unsigned asked[RIG_POINTS_LIMIT];
+};
+
+struct rig {
+    char root[64];
+    char cache[80], state[80], points[96], answers[96], ledger[96];
+    unsigned count;
+    struct rig_geocoder geocoder;
+    struct line_settings settings;
+    struct run_parameters parameters;
+    _Atomic unsigned events_published, events_failed;
+};
+
+/* rig_open: a cache of `count` entries in about 100 tiles, all of country "ol". */
+struct rig *rig_open(unsigned count);
+void rig_close(struct rig *rig);
+
+struct point rig_point(unsigned number);
+unsigned rig_number(struct point point);
+
+/* rig_geocoder_open: the geocoder of the rig that is open (line_settings.open_geocoder). */
+int rig_geocoder_open(struct geocoder **out, const struct geocoder_settings *settings,
+                      struct error *err);
+
+struct line *rig_line(struct rig *rig);
+
+/* rig_start: begin a run that must begin. */
+void rig_start(struct rig *rig, struct line *line);
+
+/* rig_wait: until the line is in that state and nothing drains; fails after half a minute. */
+void rig_wait(struct line *line, enum line_state state, struct line_status *status);
+
+/* rig_asked: how often all points were asked; *most is the most often any one was. */
+unsigned rig_asked(const struct rig *rig, unsigned *most);
+
+/* rig_entry: the published entry of a point; street is a copy. */
+struct rig_entry {
+    enum outcome outcome;
+    uint32_t refreshed_at;
+    char street[64], countrycode[8];
+};
+struct rig_entry rig_entry(struct rig *rig, unsigned number);
+
+uint64_t rig_generation(struct rig *rig);
+bool rig_exists(const char *path);
+
+#endif

@@ -1,0 +1,504 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/unit/line_rig.h"
+
+#define COUNT 2000
+
+static void assert_once(const struct rig *rig)
+{
+    unsigned most;
+    assert_int_equal(rig_asked(rig, &most), rig->count);
+    assert_int_equal(most, 1);
+}
+
+/* version 0 is the address before any run. */
+static void assert_street(struct rig *rig, unsigned number, unsigned version)
+{
+    char expected[64];
+    struct rig_entry entry = rig_entry(rig, number);
+    if (version == 0)
+        (void)snprintf(expected, sizeof expected, "Old Street %u", number);
+    else
+        (void)snprintf(expected, sizeof expected, "Street %u v%u", number, version);
+    assert_string_equal(entry.street, expected);
+}
+
+/* Wait until at least `answers` are committed. */
+static void wait_answers(struct line *line, uint64_t answers)
+{
+    struct line_status status;
+    double end = clock_monotonic() + 30;
+    do {
+        line_status(line, &status);
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    } while (status.run.counts.settled[SETTLED_FOUND] < answers);
+}
+
+static void a_run_refreshes_every_entry(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct rig *rig = rig_open(COUNT);
+    struct line *line = rig_line(rig);
+    line_status(line, &status);
+    assert_int_equal(status.state, LINE_IDLE);
+    assert_int_equal(status.generation, 1);
+    assert_int_equal(status.tiles, 576);
+    rig_start(rig, line);
+    assert_true(line_is_active(line));
+    rig_wait(line, LINE_IDLE, &status);
+    assert_false(line_is_active(line));
+    assert_int_equal(status.generation, 2);
+    assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
+    assert_int_equal(status.last_run.counts.total, COUNT);
+    assert_int_equal(status.last_run.counts.settled[SETTLED_FOUND], COUNT);
+    assert_int_equal(status.last_run.counts.changed, COUNT);
+    assert_true(status.last_run.elapsed > 0);
+    assert_once(rig);
+    assert_int_equal(rig_generation(rig), 2);
+    assert_street(rig, 0, 1);
+    assert_street(rig, COUNT - 1, 1);
+    assert_true(rig_entry(rig, 7).refreshed_at > RIG_OLD_DATE);
+    assert_false(rig_exists(rig->points));
+    assert_false(rig_exists(rig->answers));
+    line_close(line);
+    rig_close(rig);
+}
+
+static void nothing_stale_makes_no_run(void **state)
+{
+    (void)state;
+    char id[RUN_ID_BYTES];
+    bool nothing = false;
+    struct error err;
+    struct line_plan plan;
+    struct rig *rig = rig_open(50);
+    struct line *line = rig_line(rig);
+    rig->parameters.older_than = 3600.0 * 24 * 365 * 40;
+    assert_int_equal(line_plan(line, &rig->parameters, &plan, &err), 0);
+    assert_int_equal(plan.points, 0);
+    assert_int_equal(plan.carried, 50);
+    assert_int_equal(line_start(line, &rig->parameters, id, &nothing, &err), 0);
+    assert_true(nothing);
+    assert_false(line_is_active(line));
+    assert_int_equal(line_pause(line, "", &err), -1);
+    assert_int_equal(err.code, ERROR_STATE);
+    assert_int_equal(line_resume(line, &err), -1);
+    assert_int_equal(line_cancel(line, &err), -1);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void pause_drains_and_survives_a_restart(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 20;
+    rig->parameters.rate = 4000;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    wait_answers(line, 1);
+    assert_int_equal(line_pause(line, "for lunch", &err), 0);
+    assert_int_equal(line_pause(line, "for lunch", &err), 0);
+    rig_wait(line, LINE_PAUSED, &status);
+    assert_string_equal(status.reason, "for lunch");
+    assert_int_equal(status.points_in_flight, 0);
+    unsigned most;
+    unsigned asked = rig_asked(rig, &most);
+    assert_true(asked < COUNT);
+    uint64_t answered = status.run.counts.settled[SETTLED_FOUND];
+    assert_int_equal(answered, asked);
+    line_close(line);
+    line = rig_line(rig);
+    assert_int_equal(line_continue(line, &err), 0);
+    usleep(50000);
+    rig_wait(line, LINE_PAUSED, &status);
+    assert_string_equal(status.reason, "for lunch");
+    assert_int_equal(status.run.counts.settled[SETTLED_FOUND], answered);
+    assert_int_equal(rig_asked(rig, &most), asked);
+    assert_int_equal(line_resume(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_once(rig);
+    assert_int_equal(rig_generation(rig), 2);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void closing_at_any_time_loses_and_repeats_nothing(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 5;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    unsigned closings = 0;
+    for (useconds_t wait = 0; line_is_active(line); wait = (wait * 3 + 1500) % 60000) {
+        usleep(wait);
+        double from = clock_monotonic();
+        line_close(line);
+        assert_true(clock_monotonic() - from < 10);
+        closings++;
+        line = rig_line(rig);
+        assert_int_equal(line_continue(line, &err), 0);
+    }
+    assert_true(closings > 3);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
+    assert_int_equal(status.last_run.counts.settled[SETTLED_FOUND], COUNT);
+    assert_once(rig);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void cancel_leaves_the_cache_as_it_was(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 5;
+    rig->parameters.rate = 3000;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    wait_answers(line, 300);
+    assert_int_equal(line_cancel(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(status.last_run.result, RESULT_CANCELLED);
+    assert_int_equal(rig_generation(rig), 1);
+    assert_street(rig, 5, 0);
+    assert_false(rig_exists(rig->points));
+    assert_false(rig_exists(rig->answers));
+    rig->parameters.rate = 0;
+    rig_start(rig, line);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(rig_generation(rig), 2);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void a_held_run_waits_for_a_person(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    bool held = false;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.move_every = 10;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    rig_wait(line, LINE_HELD, &status);
+    assert_non_null(strstr(status.reason, "max_country_changed"));
+    assert_int_equal(rig_generation(rig), 1);
+    assert_int_equal(line_resume(line, &err), -1);
+    line_close(line);
+    line = rig_line(rig);
+    assert_int_equal(line_continue(line, &err), 0);
+    rig_wait(line, LINE_HELD, &status);
+    assert_int_equal(line_publish(line, false, &held, &err), 0);
+    assert_true(held);
+    rig_wait(line, LINE_HELD, &status);
+    assert_int_equal(line_publish(line, true, &held, &err), 0);
+    assert_false(held);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_true(status.last_run.forced);
+    assert_int_equal(rig_generation(rig), 2);
+    assert_once(rig);
+    assert_string_equal(rig_entry(rig, 10).countrycode, "xx");
+    line_close(line);
+    rig_close(rig);
+}
+
+static void a_held_run_can_be_cancelled(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(500);
+    rig->geocoder.move_every = 10;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    rig_wait(line, LINE_HELD, &status);
+    assert_int_equal(line_cancel(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(rig_generation(rig), 1);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void an_overdrawn_budget_pauses_once(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.fail_every = 10;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    rig_wait(line, LINE_PAUSED, &status);
+    assert_non_null(strstr(status.reason, "failure budget"));
+    assert_int_equal(rig_generation(rig), 1);
+    assert_int_equal(line_resume(line, &err), 0);
+    rig_wait(line, LINE_HELD, &status);
+    assert_non_null(strstr(status.reason, "max_failed"));
+    assert_int_equal(status.run.counts.settled[SETTLED_FAILED], COUNT / 10);
+    assert_int_equal(status.run.counts.causes[CAUSE_BAD_REQUEST], COUNT / 10);
+    assert_once(rig);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void failures_keep_what_was_and_transient_ones_are_asked_again(void **state)
+{
+    (void)state;
+    struct line_status status;
+    unsigned most;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.fail_every = 50;
+    rig->geocoder.flaky_every = 7;
+    rig->geocoder.empty_every = 11;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    rig_wait(line, LINE_IDLE, &status);
+    const struct run_counts *counts = &status.last_run.counts;
+    assert_int_equal(counts->settled[SETTLED_FAILED], COUNT / 50);
+    unsigned flaky = 0;
+    unsigned unsure = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        flaky += i % 7 == 0 && i % 50 != 0;
+        unsure += i % 11 == 0 && i % 50 != 0;
+    }
+    assert_int_equal(counts->settled[SETTLED_UNSURE], unsure);
+    assert_int_equal(counts->retried, flaky);
+    assert_int_equal(rig_asked(rig, &most), COUNT + flaky);
+    assert_int_equal(most, 2);
+    struct rig_entry failed = rig_entry(rig, 50);
+    assert_string_equal(failed.street, "Old Street 50");
+    assert_int_equal(failed.refreshed_at, RIG_OLD_DATE);
+    assert_int_equal(failed.outcome, OUTCOME_FOUND);
+    struct rig_entry empty = rig_entry(rig, 11);
+    assert_string_equal(empty.street, "Old Street 11");
+    assert_int_equal(empty.refreshed_at, RIG_OLD_DATE);
+    assert_int_equal(empty.outcome, OUTCOME_UNSURE);
+    rig->geocoder.fail_every = 0;
+    rig->parameters.retry_failed = true;
+    rig->geocoder.version = 2;
+    rig_start(rig, line);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(status.last_run.counts.selected, COUNT / 50);
+    assert_int_equal(status.last_run.counts.carried, COUNT - COUNT / 50);
+    assert_street(rig, 50, 2);
+    assert_street(rig, 51, 1);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void second_empty_answers_are_lost_addresses(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.empty_every = 10;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    rig_wait(line, LINE_IDLE, &status);
+    rig_start(rig, line);
+    rig_wait(line, LINE_HELD, &status);
+    assert_non_null(strstr(status.reason, "max_lost"));
+    line_close(line);
+    rig_close(rig);
+}
+
+static void changes_act_at_once(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 20;
+    rig->parameters.workers = 4;
+    rig->parameters.concurrency = 4;
+    rig->parameters.rate = 200;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    wait_answers(line, 20);
+    struct line_change fewer = {.rate = -1, .finish_within = -1, .workers = 1, .concurrency = 1};
+    assert_int_equal(line_set(line, &fewer, &err), 0);
+    wait_answers(line, 60);
+    atomic_store(&rig->geocoder.in_flight_most, 0);
+    wait_answers(line, 90);
+    assert_int_equal(rig->geocoder.in_flight_most, 1);
+    struct line_change more = {.rate = 0, .finish_within = -1, .workers = 8, .concurrency = 16};
+    assert_int_equal(line_set(line, &more, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_true(rig->geocoder.in_flight_most > 32);
+    assert_int_equal(status.last_run.parameters.workers, 8);
+    assert_once(rig);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void tiles_are_shown_as_they_are_ready(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 5;
+    rig->parameters.publish_tiles = true;
+    rig->parameters.rate = 3000;
+    struct line *line = rig_line(rig);
+    bool partly = false;
+    rig_start(rig, line);
+    while (line_is_active(line)) {
+        line_status(line, &status);
+        if (rig_generation(rig) == 2 && status.run.counts.tiles_rebuilt < 576) {
+            bool first = rig_entry(rig, 0).refreshed_at > RIG_OLD_DATE;
+            bool last = rig_entry(rig, 96).refreshed_at > RIG_OLD_DATE;
+            partly = partly || (first && !last);
+        }
+        usleep(2000);
+    }
+    assert_true(partly);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(rig_generation(rig), 2);
+    assert_street(rig, 96, 1);
+    line_close(line);
+    rig_close(rig);
+}
+
+/* Change one byte in the middle of the first file found in a directory. */
+static void damage_a_file(const char *directory, char path[400])
+{
+    DIR *list = opendir(directory);
+    struct dirent *entry;
+    char byte;
+    assert_non_null(list);
+    do {
+        entry = readdir(list);
+        assert_non_null(entry);
+    } while (entry->d_name[0] == '.');
+    (void)snprintf(path, 400, "%s/%s", directory, entry->d_name);
+    closedir(list);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    off_t middle = lseek(fd, 0, SEEK_END) / 2;
+    assert_int_equal(pread(fd, &byte, 1, middle), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, middle), 1);
+    close(fd);
+}
+
+static void a_damaged_file_pauses_with_its_name(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    char path[400];
+    for (int answers = 0; answers < 2; answers++) {
+        struct rig *rig = rig_open(COUNT);
+        rig->geocoder.distant = true;
+        rig->geocoder.latency_ms = 5;
+        rig->parameters.rate = 4000;
+        rig->parameters.shares = 4;
+        struct line *line = rig_line(rig);
+        rig_start(rig, line);
+        wait_answers(line, 200);
+        assert_int_equal(line_pause(line, "", &err), 0);
+        rig_wait(line, LINE_PAUSED, &status);
+        line_close(line);
+        damage_a_file(answers ? rig->answers : rig->points, path);
+        line = rig_line(rig);
+        assert_int_equal(line_resume(line, &err), 0);
+        rig_wait(line, LINE_PAUSED, &status);
+        if (strstr(status.reason, path) == NULL)
+            fail_msg("%s is not in: %s", path, status.reason);
+        assert_int_equal(rig_generation(rig), 1);
+        assert_int_equal(line_cancel(line, &err), 0);
+        rig_wait(line, LINE_IDLE, &status);
+        line_close(line);
+        rig_close(rig);
+    }
+}
+
+static void more_point_files_than_points(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct rig *rig = rig_open(30);
+    rig->parameters.shares = 4096;
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 30;
+    rig->parameters.workers = 1;
+    rig->parameters.concurrency = 30;
+    struct line *line = rig_line(rig);
+    double from = clock_monotonic();
+    rig_start(rig, line);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_true(clock_monotonic() - from < 10);
+    assert_true(rig->geocoder.in_flight_most > 10);
+    assert_once(rig);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void a_second_start_is_refused(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    char id[RUN_ID_BYTES];
+    bool nothing;
+    struct rig *rig = rig_open(500);
+    rig->parameters.rate = 100;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    assert_int_equal(line_start(line, &rig->parameters, id, &nothing, &err), -1);
+    assert_int_equal(err.code, ERROR_STATE);
+    assert_int_equal(line_cancel(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    line_close(line);
+    rig_close(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_refreshes_every_entry),
+        cmocka_unit_test(nothing_stale_makes_no_run),
+        cmocka_unit_test(pause_drains_and_survives_a_restart),
+        cmocka_unit_test(closing_at_any_time_loses_and_repeats_nothing),
+        cmocka_unit_test(cancel_leaves_the_cache_as_it_was),
+        cmocka_unit_test(a_held_run_waits_for_a_person),
+        cmocka_unit_test(a_held_run_can_be_cancelled),
+        cmocka_unit_test(an_overdrawn_budget_pauses_once),
+        cmocka_unit_test(failures_keep_what_was_and_transient_ones_are_asked_again),
+        cmocka_unit_test(second_empty_answers_are_lost_addresses),
+        cmocka_unit_test(changes_act_at_once),
+        cmocka_unit_test(tiles_are_shown_as_they_are_ready),
+        cmocka_unit_test(a_damaged_file_pauses_with_its_name),
+        cmocka_unit_test(more_point_files_than_points),
+        cmocka_unit_test(a_second_start_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
