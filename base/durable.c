@@ -118,23 +118,51 @@ static int sync_parent(const char *path, struct error *err)
     return result;
 }
 
-int durable_commit(struct durable_file *file, struct error *err)
+static int sync_file(struct durable_file *file, struct error *err)
 {
     if (durable_flush(file, err) != 0)
-        goto fail;
-    if (fsync(file->fd) != 0) {
-        error_io(err, errno, "fsync", file->temporary);
-        goto fail;
-    }
-    if (rename(file->temporary, file->path) != 0) {
-        error_io(err, errno, "rename into place", file->path);
-        goto fail;
+        return -1;
+    if (fsync(file->fd) != 0)
+        return error_io(err, errno, "fsync", file->temporary);
+    return 0;
+}
+
+static int take_name(const struct durable_file *file, struct error *err)
+{
+    if (rename(file->temporary, file->path) != 0)
+        return error_io(err, errno, "rename into place", file->path);
+    return 0;
+}
+
+int durable_commit(struct durable_file *file, struct error *err)
+{
+    if (sync_file(file, err) != 0 || take_name(file, err) != 0) {
+        durable_abort(file);
+        return -1;
     }
     int result = sync_parent(file->path, err);
     file_free(file);
     return result;
-fail:
-    durable_abort(file);
+}
+
+int durable_commit_two(struct durable_file *first, struct durable_file *second, struct error *err)
+{
+    int result = -1;
+    if (durable_flush(first, err) != 0 || durable_flush(second, err) != 0)
+        goto out;
+    /* Only a start, so that both are under way before the first wait; the fsyncs report errors. */
+    (void)sync_file_range(second->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (sync_file(first, err) != 0 || sync_file(second, err) != 0)
+        goto out;
+    if (take_name(first, err) != 0 || take_name(second, err) != 0)
+        goto out;
+    result = sync_parent(first->path, err);
+    file_free(first);
+    file_free(second);
+    return result;
+out:
+    durable_abort(first);
+    durable_abort(second);
     return -1;
 }
 

@@ -285,8 +285,9 @@ int pair_entry(const struct pair *pair, uint64_t row, struct entry *out, struct 
     const struct segment_slot *slot;
     if (pair_quadtree(pair, &tree, err) != 0 || pair_segment(pair, row, &slot, err) != 0)
         return -1;
+    uint64_t code = tree->codes[row]; /* early: its cache miss passes during the decoding */
     if (!segment_entry(&slot->segment, (uint32_t)(row - slot->where.first_row), out))
         return pair_corrupt(pair->data_name, "a row refers to something that is not there", err);
-    out->point = morton_decode(tree->codes[row]);
+    out->point = morton_decode(code);
     return 0;
 }

@@ -230,7 +230,6 @@ static struct pair_info info_of(const struct pair_builder *builder, const struct
 int pair_builder_commit(struct pair_builder *builder, struct pair_info *info, struct error *err)
 {
     int result = -1;
-    struct durable_file *file;
     if (builder->entries == 0) {
         error_set(err, ERROR_STATE, "%s: a pair without entries can't be written",
                   builder->index_path);
@@ -242,13 +241,11 @@ int pair_builder_commit(struct pair_builder *builder, struct pair_info *info, st
         durable_overwrite(builder->index, 0, &index, sizeof index, err) != 0 ||
         durable_overwrite(builder->data, 0, &data, sizeof data, err) != 0)
         goto out;
-    file = builder->data;
-    builder->data = NULL;
-    if (durable_commit(file, err) != 0)
-        goto out;
-    file = builder->index;
+    struct durable_file *index_file = builder->index;
+    struct durable_file *data_file = builder->data;
     builder->index = NULL;
-    if (durable_commit(file, err) != 0)
+    builder->data = NULL;
+    if (durable_commit_two(data_file, index_file, err) != 0)
         goto out;
     *info = info_of(builder, &index, &data);
     result = 0;

@@ -404,6 +404,41 @@ static void measure_reading(struct pair **pairs, size_t count, uint64_t entries)
     free(reading);
 }
 
+/* What a refresh does with each tile: walk the old pair, build the new one. */
+static void measure_rebuild(struct pair **pairs, size_t count, const char *directory,
+                            uint64_t entries)
+{
+    struct error err;
+    double add = 0, commit = 0;
+    for (size_t p = 0; p < count; p++) {
+        uint32_t id = pair_info(pairs[p])->tile;
+        char index[300], data[300];
+        struct pair_builder *builder;
+        struct pair_cursor cursor;
+        struct pair_info info;
+        struct entry entry;
+        path_of(index, sizeof index, directory, id, "idx");
+        path_of(data, sizeof data, directory, id, "dat");
+        double start = clock_monotonic();
+        if (pair_builder_create(&builder, index, data, world, id, &err) != 0)
+            die(&err);
+        pair_walk(&cursor, pairs[p], 0);
+        while (pair_next(&cursor, &entry, &err) == 1) {
+            if (pair_builder_add(builder, &entry, &err) != 0)
+                die(&err);
+        }
+        add += clock_monotonic() - start;
+        start = clock_monotonic();
+        if (pair_builder_commit(builder, &info, &err) != 0)
+            die(&err);
+        commit += clock_monotonic() - start;
+        if (memcmp(&info.id, &pair_info(pairs[p])->id, sizeof info.id) != 0)
+            (void)fprintf(stderr, "bench_pair: a rebuilt pair differs\n");
+    }
+    printf("rebuild: walk and add %.1f ns, commit with fsync %.1f ns an entry\n",
+           add * 1e9 / (double)entries, commit * 1e9 / (double)entries);
+}
+
 static void measure_opening(const char *directory, uint32_t tiles, uint64_t entries)
 {
     struct pair *pairs[576];
@@ -422,6 +457,7 @@ static void measure_opening(const char *directory, uint32_t tiles, uint64_t entr
     printf("open %.2f ms for %u pairs, %.2f ms for 576\n", best * 1e3, tiles,
            best * 1e3 * 576 / tiles);
     measure_reading(pairs, count, entries);
+    measure_rebuild(pairs, count, directory, entries);
     for (size_t p = 0; p < count; p++)
         pair_close(pairs[p]);
 }

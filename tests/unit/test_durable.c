@@ -230,6 +230,53 @@ static void a_failed_rename_leaves_no_temporary_file(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+static struct durable_file *begin_other(char other[260], const char *content)
+{
+    struct durable_file *file;
+    (void)snprintf(other, 260, "%s-two", path);
+    assert_int_equal(durable_create(&file, other, &err), 0);
+    assert_int_equal(durable_write(file, content, strlen(content), &err), 0);
+    return file;
+}
+
+static void commit_two_puts_both_in_place(void **state)
+{
+    (void)state;
+    char other[260];
+    char *data;
+    size_t bytes;
+    struct durable_file *first;
+    assert_int_equal(durable_create(&first, path, &err), 0);
+    assert_int_equal(durable_write(first, "one", 3, &err), 0);
+    assert_int_equal(durable_commit_two(first, begin_other(other, "two"), &err), 0);
+    assert_holds("one");
+    assert_int_equal(read_whole_file(other, MEBIBYTE, &data, &bytes, &err), 0);
+    assert_string_equal(data, "two");
+    free(data);
+    assert_false(exists(temporary));
+    assert_int_equal(unlink(other), 0);
+}
+
+/* Neither takes its name when either of them can't be made durable. */
+static void commit_two_publishes_nothing_after_a_failed_fsync(void **state)
+{
+    (void)state;
+    char other[260];
+    assert_int_equal(durable_write_file(path, "old", 3, &err), 0);
+    for (int order = 0; order < 2; order++) {
+        struct durable_file *bad = create_on_device("/dev/null");
+        struct durable_file *good = begin_other(other, "new");
+        int result =
+            order == 0 ? durable_commit_two(bad, good, &err) : durable_commit_two(good, bad, &err);
+        assert_int_equal(result, -1);
+        assert_int_equal(err.code, ERROR_IO);
+        assert_non_null(strstr(err.message, "fsync"));
+        assert_false(exists(temporary));
+        assert_false(exists(other));
+        assert_holds("old");
+    }
+}
+
 static void create_needs_a_directory(void **state)
 {
     (void)state;
@@ -346,6 +393,8 @@ int main(void)
         cmocka_unit_test(a_failed_fsync_publishes_nothing),
         cmocka_unit_test(a_file_over_the_limit_of_the_process_is_an_error),
         cmocka_unit_test(a_failed_rename_leaves_no_temporary_file),
+        cmocka_unit_test(commit_two_puts_both_in_place),
+        cmocka_unit_test(commit_two_publishes_nothing_after_a_failed_fsync),
         cmocka_unit_test(create_needs_a_directory),
         cmocka_unit_test(directories_are_made_with_their_parents),
         cmocka_unit_test(directories_that_cannot_be_made),
