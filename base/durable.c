@@ -1,5 +1,6 @@
 #include "base/durable.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -221,6 +222,30 @@ int durable_make_directory(const char *path, struct error *err)
     if (!S_ISDIR(status.st_mode))
         return error_set(err, ERROR_IO, "%s is not a directory", path);
     return 0;
+}
+
+static int remove_files(DIR *directory, const char *path, struct error *err)
+{
+    const struct dirent *item;
+    while (errno = 0, (item = readdir(directory)) != NULL) {
+        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
+            continue;
+        if (unlinkat(dirfd(directory), item->d_name, 0) != 0 && errno != ENOENT)
+            return error_io(err, errno, "remove the files of", path);
+    }
+    return errno == 0 ? 0 : error_io(err, errno, "read directory", path);
+}
+
+int durable_remove_directory(const char *path, struct error *err)
+{
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return errno == ENOENT ? 0 : error_io(err, errno, "open directory", path);
+    int result = remove_files(directory, path, err);
+    (void)closedir(directory);
+    if (result == 0 && rmdir(path) != 0 && errno != ENOENT)
+        result = error_io(err, errno, "remove directory", path);
+    return result;
 }
 
 int read_whole_file(const char *path, size_t limit, char **data, size_t *bytes, struct error *err)

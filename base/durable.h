@@ -54,6 +54,10 @@ int durable_sync_directory(const char *path, struct error *err);
 /* durable_make_directory: make path, and its parents where missing, mode 0750. */
 int durable_make_directory(const char *path, struct error *err);
 
+/* durable_remove_directory: remove a directory and the files in it (no directories inside); fine
+ * when it does not exist. The caller syncs the parent where that matters. */
+int durable_remove_directory(const char *path, struct error *err);
+
 /* read_whole_file: all of path as NUL-terminated bytes that the caller frees; more than limit
  * bytes is ERROR_VALUE. */
 int read_whole_file(const char *path, size_t limit, char **data, size_t *bytes, struct error *err);
