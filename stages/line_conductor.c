@@ -117,7 +117,7 @@ static int publish(struct line *line, struct error *err)
     line_look(line);
     line_event(line, 2, "run_published", "generation=%" PRIu64 " points=%" PRIu64, run.generation,
                run.counts.total);
-    if (record_end(line, RESULT_PUBLISHED, err) != 0)
+    if (record_close(line, RESULT_PUBLISHED, err) != 0)
         return -1;
     if (clean_up(line, &own) != 0)
         line_event(line, 1, "clean_up_failed", "error=\"%s\"", own.message);
@@ -237,12 +237,12 @@ static void pause_run(struct line *line)
 static int end_cancelled(struct line *line, struct error *err)
 {
     struct error own;
-    if (record_end(line, RESULT_CANCELLED, err) == 0)
+    if (record_close(line, RESULT_CANCELLED, err) == 0)
         return 0;
     if (err->code != ERROR_DISK_FULL)
         return -1;
     (void)clean_up(line, &own);
-    return record_end(line, RESULT_CANCELLED, err);
+    return record_close(line, RESULT_CANCELLED, err);
 }
 
 static void cancel_run(struct line *line)

@@ -132,8 +132,8 @@ int record_stop(struct line *line, enum run_stop stop, const char *reason, struc
 void record_work_begins(struct line *line);
 void record_work_ends(struct line *line);
 
-/* record_end: move the run to the history. */
-int record_end(struct line *line, enum run_result result, struct error *err);
+/* record_close: move the run to the history. */
+int record_close(struct line *line, enum run_result result, struct error *err);
 
 /* --- line_clean.c ----------------------------------------------------------------- */
 

@@ -88,7 +88,7 @@ void record_work_ends(struct line *line)
     (void)pthread_mutex_unlock(&line->lock);
 }
 
-int record_end(struct line *line, enum run_result result, struct error *err)
+int record_close(struct line *line, enum run_result result, struct error *err)
 {
     struct run_record run = record_copy(line);
     run.result = result;
