@@ -30,21 +30,21 @@ struct run_parameters {
     double rate;          /* points per second; 0 = unlimited */
     unsigned workers;
     unsigned concurrency;
-    unsigned shares;      /* point files */
-    bool publish_tiles;   /* publish = tile */
-    bool retry_failed;    /* only what the last run's failures list */
-    bool some_tiles;      /* only tiles whose bit is set in tiles */
+    unsigned shares;    /* point files */
+    bool publish_tiles; /* publish = tile */
+    bool retry_failed;  /* only what the last run's failures list */
+    bool some_tiles;    /* only tiles whose bit is set in tiles */
     uint8_t tiles[(GRID_SIDE_LIMIT * GRID_SIDE_LIMIT + 7) / 8];
 };
 
 struct run_counts {
-    uint64_t total;    /* entries of the new generation: selected + carried */
-    uint64_t selected; /* points to ask */
-    uint64_t carried;  /* entries not asked */
+    uint64_t total;                  /* entries of the new generation: selected + carried */
+    uint64_t selected;               /* points to ask */
+    uint64_t carried;                /* entries not asked */
     uint64_t settled[SETTLED_COUNT]; /* committed answers */
     uint64_t causes[CAUSE_COUNT];
     uint64_t retried;
-    uint64_t changed;  /* of rebuilt tiles: entries whose address differs from before */
+    uint64_t changed; /* of rebuilt tiles: entries whose address differs from before */
     uint64_t shares_done;
     uint64_t tiles_rebuilt;
 };
@@ -54,19 +54,19 @@ struct run_record {
     struct run_parameters parameters;
     enum run_phase phase;
     enum run_stop stop;
-    char reason[600];        /* of the stop or the failure; "" = none */
+    char reason[600];         /* of the stop or the failure; "" = none */
     uint64_t base_generation; /* refreshed */
     struct pair_id base_digest;
-    uint64_t generation;      /* to be published */
+    uint64_t generation; /* to be published */
     struct grid grid;
-    uint32_t started_at;      /* unix seconds */
-    uint32_t ended_at;        /* 0 while active */
-    double elapsed;           /* seconds of work so far, over restarts, without pauses */
-    uint64_t requests;        /* sent so far; kept up to date as elapsed is, by ledger_run_update */
+    uint32_t started_at; /* unix seconds */
+    uint32_t ended_at;   /* 0 while active */
+    double elapsed;      /* seconds of work so far, over restarts, without pauses */
+    uint64_t requests;   /* sent so far; kept up to date as elapsed is, by ledger_run_update */
     struct run_counts counts;
     struct answer_place log_end;
     enum run_result result;
-    bool forced;              /* the gate was overridden */
+    bool forced; /* the gate was overridden */
     char provider[32];
 };
 
@@ -101,8 +101,7 @@ int ledger_snapshot_done(struct ledger *ledger, const struct run_counts *counts,
                          const uint64_t *selected_by_tile, size_t tiles, struct error *err);
 
 /* ledger_selected_by_tile: what ledger_snapshot_done recorded, `tiles` of them into out. */
-int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles,
-                            struct error *err);
+int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err);
 
 /* One group commit, all or nothing: batches that are durable in the answer log. */
 struct committed_batch {

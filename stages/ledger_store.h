@@ -1,0 +1,132 @@
+/* LMDB under the ledger: the environment, its tables, transactions and checked values. Internal to
+ * stages/ledger*.c.
+ *
+ *   table       key                               value
+ *   meta        "version"                         of the whole ledger
+ *   run         "active"                          run record
+ *               "selected"                        selected points of each tile
+ *   batches     share, log file, log offset       bytes, rows, ranges of ordinals
+ *   tiles       tile                              tile record, changed entries by country
+ *   history     run number                        run record
+ *   countries   run number                        changed entries by country
+ *   failures-K  tile, code                        cause, status, attempts, detail; of the run whose
+ *                                                 number is K modulo FAILURE_TABLES
+ *
+ * Numbers in keys are big-endian. Every value ends with the XXH3 64-bit of key and value. */
+#ifndef REFRESHD_STAGES_LEDGER_STORE_H
+#define REFRESHD_STAGES_LEDGER_STORE_H
+
+#include <lmdb.h>
+
+#include "stages/ledger_record.h"
+
+#define RUNS_KEPT 10                   /* ended runs with failures and report */
+#define FAILURE_TABLES (RUNS_KEPT + 1) /* and the active one */
+#define LEDGER_ADVICE                                                                              \
+    "to give up the unfinished run and the history, stop refreshd and remove this directory; the " \
+    "published cache is not in it"
+
+enum table {
+    TABLE_META,
+    TABLE_RUN,
+    TABLE_BATCHES,
+    TABLE_TILES,
+    TABLE_HISTORY,
+    TABLE_COUNTRIES,
+    TABLE_FAILURES,
+    TABLE_COUNT = TABLE_FAILURES + FAILURE_TABLES
+};
+
+/* Nothing here changes after opening; LMDB itself serialises writers. */
+struct ledger {
+    char *path; /* of the data file, for messages */
+    MDB_env *env;
+    MDB_dbi table[TABLE_COUNT];
+};
+
+/* A transaction under way. */
+struct work {
+    struct ledger *ledger;
+    MDB_txn *txn;
+    bool writes;
+};
+
+/* work_begin, then any number of calls, then work_end: with result >= 0 a writing transaction is
+ * committed, with -1 it is given up. Returns result, or -1 when the commit failed. */
+int work_begin(struct work *work, struct ledger *ledger, bool writes, struct error *err);
+int work_end(struct work *work, int result, struct error *err);
+
+/* store_error: turn an LMDB result into an error. Returns -1. */
+int store_error(const struct ledger *ledger, int result, const char *action, struct error *err);
+
+/* store_damaged: ERROR_CORRUPT about a record. Returns -1. */
+int store_damaged(const struct ledger *ledger, const char *what, struct error *err);
+
+/* store_put: record becomes the value of the key, with its checksum. record is used up: freed. */
+int store_put(struct work *work, enum table table, const void *key, size_t key_bytes,
+              struct record *record, struct error *err);
+
+/* store_get: 1 and *out inside the mapping, valid until the transaction ends or writes; 0 = no such
+ * key; -1. Checks the checksum and that the version is at most `version`. */
+int store_get(struct work *work, enum table table, const void *key, size_t key_bytes,
+              unsigned version, struct view *out, struct error *err);
+
+/* store_delete: deleting what is not there is fine. */
+int store_delete(struct work *work, enum table table, const void *key, size_t key_bytes,
+                 struct error *err);
+
+/* store_clear: empty a table. */
+int store_clear(struct work *work, enum table table, struct error *err);
+
+/* A walk over a table. After store_walk_open, store_walk_close is due. */
+struct store_walk {
+    struct work *work;
+    MDB_cursor *cursor;
+    const unsigned char *key;
+    size_t key_bytes;
+    MDB_val value;
+};
+
+int store_walk_open(struct store_walk *walk, struct work *work, enum table table,
+                    struct error *err);
+/* store_walk_move: 1 = standing on a row, key is set; 0 = none; -1. With MDB_SET_RANGE, key is
+ * where to begin. ERROR_CORRUPT when the key is not of key_bytes. */
+int store_walk_move(struct store_walk *walk, MDB_cursor_op operation, const void *key,
+                    size_t key_bytes, struct error *err);
+/* store_walk_value: check the row's value as store_get does. */
+int store_walk_value(struct store_walk *walk, unsigned version, struct view *out,
+                     struct error *err);
+void store_walk_close(struct store_walk *walk);
+
+/* ledger_probe: read every page once in a child process: LMDB believes its pages, and damaged ones
+ * may end the process that reads them. A file that doesn't exist yet is sound. */
+int ledger_probe(const struct ledger *ledger, const char *directory, struct error *err);
+
+/* --- between the files of the ledger -------------------------------------------------------- */
+
+/* active_get: 1 and the active run, 0 = none, -1. */
+int active_get(struct work *work, uint64_t *number, struct run_record *run, struct error *err);
+int active_put(struct work *work, uint64_t number, const struct run_record *run, struct error *err);
+
+/* active_need: as active_get; none is ERROR_STATE. */
+int active_need(struct work *work, uint64_t *number, struct run_record *run, struct error *err);
+
+/* history_find: the run of that id, active or ended; "" = the newest. 1, 0, -1. */
+int history_find(struct work *work, const char *id, uint64_t *number, struct run_record *run,
+                 bool *active, struct error *err);
+
+/* history_last: number of the newest ended run, 0 = none. */
+int history_last(struct work *work, uint64_t *number, struct error *err);
+int history_put(struct work *work, uint64_t number, const struct run_record *run,
+                struct error *err);
+
+/* failures_add: the failed rows of a sealed batch. */
+int failures_add(struct work *work, uint64_t number, struct grid grid,
+                 const struct answer_batch *batch, struct error *err);
+enum table failures_table(uint64_t number);
+
+/* countries_close_run: keep the sums over the tiles as the run's report, drop that of the run
+ * RUNS_KEPT before. */
+int countries_close_run(struct work *work, uint64_t number, struct error *err);
+
+#endif
