@@ -51,7 +51,7 @@ static int write_snapshot(struct line *line, const struct run_record *run, const
 
 static int take_snapshot(struct line *line, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     struct snapshot_plan plan = {0};
     struct cache *base;
     struct meter *meter = &line->meters[STATION_SNAPSHOT];
@@ -75,7 +75,7 @@ static int take_snapshot(struct line *line, struct error *err)
                    plan.selected, plan.total - plan.selected);
     snapshot_plan_free(&plan);
     cache_close(base);
-    return result == 0 ? record_reload(line, err) : -1;
+    return result == 0 ? run_reload(line, err) : -1;
 }
 
 /* --- gate and publication -------------------------------------------------------------- */
@@ -83,25 +83,25 @@ static int take_snapshot(struct line *line, struct error *err)
 /* 0 = passed, 1 = held, -1. */
 static int pass_gate(struct line *line, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     char reason[600];
     if (!run.forced) {
         int held = gate_check(line->ledger, &run, &line->settings.gate, reason, err);
         if (held < 0)
             return -1;
         if (held > 0) {
-            if (record_stop(line, STOP_HELD, reason, err) != 0)
+            if (run_stop(line, STOP_HELD, reason, err) != 0)
                 return -1;
             line_event(line, 1, "run_held", "reason=\"%s\"", reason);
             return 1;
         }
     }
-    return record_phase(line, PHASE_PUBLISH, err);
+    return run_enter(line, PHASE_PUBLISH, err);
 }
 
 static int publish(struct line *line, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     struct cache *base;
     struct error own;
     line_event(line, 2, "stage_started", "stage=publish generation=%" PRIu64, run.generation);
@@ -130,7 +130,7 @@ static int publish(struct line *line, struct error *err)
 static int run_phases(struct line *line, struct error *err)
 {
     for (;;) {
-        struct run_record run = record_copy(line);
+        struct run_record run = run_copy(line);
         int result = 0;
         if (control_ending(&line->control))
             return error_set(err, ERROR_CANCELED, "the run was stopped");
@@ -155,11 +155,11 @@ static int run_phases(struct line *line, struct error *err)
  * overdrawn budget, which is not to stop it a second time. */
 static int take_up(struct line *line, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     bool overdrawn = strncmp(run.reason, BUDGET_REASON, sizeof BUDGET_REASON - 1) == 0;
     if (run.stop == STOP_NONE)
         return 0;
-    if (record_stop(line, STOP_NONE, overdrawn ? run.reason : "", err) != 0)
+    if (run_stop(line, STOP_NONE, overdrawn ? run.reason : "", err) != 0)
         return -1;
     line_event(line, 2, "run_resumed", "answered=%" PRIu64, settled_points(&run.counts));
     return 0;
@@ -181,7 +181,7 @@ static bool begin_work(struct line *line)
     if (begin) {
         atomic_store(&line->control.stop, false);
         atomic_store(&line->control.abandon, false);
-        record_work_begins(line);
+        run_work_begins(line);
         status_reset(line);
     }
     (void)pthread_mutex_unlock(&line->lock);
@@ -192,7 +192,7 @@ static bool begin_work(struct line *line)
 static void pause_for(struct line *line, const char *reason)
 {
     struct error own;
-    if (record_stop(line, STOP_PAUSED, reason, &own) != 0)
+    if (run_stop(line, STOP_PAUSED, reason, &own) != 0)
         line_event(line, 0, "ledger_failed", "error=\"%s\"", own.message);
     line_event(line, 1, "run_paused", "reason=\"%s\"", reason);
 }
@@ -211,16 +211,16 @@ static void work(struct line *line)
         if (result != 0)
             pause_for(line, err.message);
         wish_granted(line, WISH_WORK);
-    } else if (record_save(line, &err) != 0) {
+    } else if (run_save(line, &err) != 0) {
         line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
     }
-    record_work_ends(line);
+    run_work_ends(line);
 }
 
 /* The wish to pause, when nothing is in flight any more. */
 static void pause_run(struct line *line)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     char reason[600];
     (void)pthread_mutex_lock(&line->lock);
     bool pause = line->active && line->run.stop == STOP_NONE;
@@ -248,9 +248,9 @@ static int end_cancelled(struct line *line, struct error *err)
 static void cancel_run(struct line *line)
 {
     struct error err;
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     if (run.id[0] != '\0') {
-        (void)record_reload(line, &err);
+        (void)run_reload(line, &err);
         if (end_cancelled(line, &err) != 0)
             pause_for(line, err.message);
         else {
@@ -282,7 +282,7 @@ void *conductor_thread(void *argument)
     bool save;
     (void)pthread_setname_np(pthread_self(), "conductor");
     while ((wish = next_wish(line, &save)) != WISH_CLOSE) {
-        if (save && record_save(line, &err) != 0)
+        if (save && run_save(line, &err) != 0)
             line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
         if (wish == WISH_WORK)
             work(line);

@@ -115,22 +115,22 @@ void line_last_run(struct line *line);
 
 /* --- line_record.c: the active run's record, on the conductor's thread ------------ */
 
-struct run_record record_copy(struct line *line);
+struct run_record run_copy(struct line *line);
 
-/* record_save: write the record as it is now to the ledger. */
-int record_save(struct line *line, struct error *err);
+/* run_save: write the record as it is now to the ledger. */
+int run_save(struct line *line, struct error *err);
 
-/* record_reload: take the counts and the phase from the ledger. */
-int record_reload(struct line *line, struct error *err);
+/* run_reload: take the counts and the phase from the ledger. */
+int run_reload(struct line *line, struct error *err);
 
-int record_phase(struct line *line, enum run_phase phase, struct error *err);
+int run_enter(struct line *line, enum run_phase phase, struct error *err);
 
-/* record_stop: pause or hold the run. Memory has it even when the ledger can't be written. */
-int record_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err);
+/* run_stop: pause or hold the run. Memory has it even when the ledger can't be written. */
+int run_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err);
 
-/* record_work_begins, record_work_ends: start and stop the clock of elapsed. */
-void record_work_begins(struct line *line);
-void record_work_ends(struct line *line);
+/* run_work_begins, run_work_ends: start and stop the clock of elapsed. */
+void run_work_begins(struct line *line);
+void run_work_ends(struct line *line);
 
 /* record_close: move the run to the history. */
 int record_close(struct line *line, enum run_result result, struct error *err);

@@ -14,7 +14,7 @@ static void settle_clock(struct line *line)
     line->run.requests = atomic_load(&line->figures.sent);
 }
 
-struct run_record record_copy(struct line *line)
+struct run_record run_copy(struct line *line)
 {
     (void)pthread_mutex_lock(&line->lock);
     settle_clock(line);
@@ -23,16 +23,16 @@ struct run_record record_copy(struct line *line)
     return run;
 }
 
-int record_save(struct line *line, struct error *err)
+int run_save(struct line *line, struct error *err)
 {
     (void)pthread_mutex_lock(&line->lock);
     line->parameters_changed = false;
     (void)pthread_mutex_unlock(&line->lock);
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     return ledger_run_update(line->ledger, &run, err);
 }
 
-int record_reload(struct line *line, struct error *err)
+int run_reload(struct line *line, struct error *err)
 {
     struct run_record fresh;
     int known = ledger_run(line->ledger, &fresh, err);
@@ -49,9 +49,9 @@ int record_reload(struct line *line, struct error *err)
     return 0;
 }
 
-int record_phase(struct line *line, enum run_phase phase, struct error *err)
+int run_enter(struct line *line, enum run_phase phase, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     run.phase = phase;
     if (ledger_run_update(line->ledger, &run, err) != 0)
         return -1;
@@ -61,17 +61,17 @@ int record_phase(struct line *line, enum run_phase phase, struct error *err)
     return 0;
 }
 
-int record_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err)
+int run_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err)
 {
     (void)pthread_mutex_lock(&line->lock);
     line->run.stop = stop;
     if (reason != line->run.reason)
         (void)snprintf(line->run.reason, sizeof line->run.reason, "%s", reason);
     (void)pthread_mutex_unlock(&line->lock);
-    return record_save(line, err);
+    return run_save(line, err);
 }
 
-void record_work_begins(struct line *line)
+void run_work_begins(struct line *line)
 {
     line->working = true;
     line->work_since = clock_monotonic();
@@ -79,7 +79,7 @@ void record_work_begins(struct line *line)
     atomic_store(&line->figures.retried, line->run.counts.retried);
 }
 
-void record_work_ends(struct line *line)
+void run_work_ends(struct line *line)
 {
     (void)pthread_mutex_lock(&line->lock);
     settle_clock(line);
@@ -90,7 +90,7 @@ void record_work_ends(struct line *line)
 
 int record_close(struct line *line, enum run_result result, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     run.result = result;
     run.ended_at = clock_unix();
     if (ledger_run_end(line->ledger, &run, err) != 0)

@@ -224,7 +224,7 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
 
 static int check_budget(struct line *line, struct error *err)
 {
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     double limit = line->settings.gate.max_failed;
     uint64_t failed = run.counts.settled[SETTLED_FAILED];
     bool allowed = run.forced || strncmp(run.reason, BUDGET_REASON, sizeof BUDGET_REASON - 1) == 0;
@@ -256,12 +256,12 @@ struct rounds {
 static int make_round(struct line *line, struct rounds *rounds, struct error *err)
 {
     double now = clock_monotonic();
-    if (record_reload(line, err) != 0 || check_budget(line, err) != 0)
+    if (run_reload(line, err) != 0 || check_budget(line, err) != 0)
         return -1;
     status_sample(line);
     if (now - rounds->saved >= SAVE_INTERVAL) {
         rounds->saved = now;
-        if (record_save(line, err) != 0)
+        if (run_save(line, err) != 0)
             return -1;
     }
     if (now - rounds->reported >= PROGRESS_INTERVAL) {
@@ -274,10 +274,10 @@ static int make_round(struct line *line, struct rounds *rounds, struct error *er
 /* The operator changed the run: let everybody follow. */
 static int follow(struct refresh *refresh, struct error *err)
 {
-    struct run_record run = record_copy(refresh->line);
+    struct run_record run = run_copy(refresh->line);
     set_pace(refresh->line, &run);
     geocode_wake(refresh->pool);
-    return record_save(refresh->line, err);
+    return run_save(refresh->line, err);
 }
 
 static int supervise(struct refresh *refresh, struct error *err)
@@ -331,15 +331,15 @@ static int run_stations(struct refresh *refresh, struct error *err)
 
 int line_refresh(struct line *line, struct error *err)
 {
-    struct refresh refresh = {.line = line, .run = record_copy(line)};
+    struct refresh refresh = {.line = line, .run = run_copy(line)};
     (void)pthread_cond_init(&refresh.tiles_changed, NULL);
     int result = open_tiles(&refresh, err);
     if (result == 0 && refresh.tiles_pending > 0)
         result = run_stations(&refresh, err);
     if (result == 0)
-        result = record_reload(line, err);
+        result = run_reload(line, err);
     if (result == 0) {
-        struct run_record run = record_copy(line);
+        struct run_record run = run_copy(line);
         line_event(line, 2, "stage_finished", "stage=rebuild tiles=%" PRIu64,
                    run.counts.tiles_rebuilt);
     }

@@ -201,7 +201,7 @@ static void fill_forecast(struct line_status *status)
 void line_status(struct line *line, struct line_status *status)
 {
     memset(status, 0, sizeof *status);
-    struct run_record run = record_copy(line);
+    struct run_record run = run_copy(line);
     bool active = run.id[0] != '\0';
     struct run_counts counts = active ? committed_counts(line, &run) : run.counts;
     (void)pthread_mutex_lock(&line->lock);

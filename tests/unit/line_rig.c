@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "cachefmt/generation.h"
 #include "cachefmt/transfer.h"
+#include "quadtree/morton.h"
+#include "stages/pointfile.h"
 
 #define ROWS 97
 #define LAT_STEP 12000000
@@ -311,4 +313,140 @@ uint64_t rig_generation(struct rig *rig)
 bool rig_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+/* --- a run without a line ------------------------------------------------------------ */
+
+/* The code of every entry in the order of the run. */
+static uint64_t *list_codes(const struct rig *rig, const struct rig_run *run)
+{
+    uint64_t *codes = calloc(rig->count, sizeof *codes);
+    size_t used = 0;
+    assert_non_null(codes);
+    for (uint32_t tile = 0; tile < run->tiles; tile++) {
+        struct pair_cursor cursor;
+        struct entry entry;
+        run->first_ordinal_of_tile[tile] = used;
+        if (cache_pair(run->base, tile) == NULL)
+            continue;
+        pair_walk(&cursor, cache_pair(run->base, tile), 0);
+        while (pair_next(&cursor, &entry, NULL) > 0)
+            codes[used++] = morton_encode(entry.point);
+    }
+    run->first_ordinal_of_tile[run->tiles] = used;
+    assert_int_equal(used, rig->count);
+    return codes;
+}
+
+static void write_points(const struct rig *rig, const struct rig_run *run, uint64_t *codes)
+{
+    struct error err;
+    uint8_t *outcomes = calloc(rig->count, 1);
+    assert_non_null(outcomes);
+    assert_int_equal(mkdir(rig->points, 0700), 0);
+    for (uint32_t share = 0; share < run->run.parameters.shares; share++) {
+        uint64_t first = point_file_first(rig->count, run->run.parameters.shares, share);
+        uint64_t end = point_file_first(rig->count, run->run.parameters.shares, share + 1);
+        struct point_file file = {share, first, (uint32_t)(end - first), codes + first, outcomes};
+        if (first < end && point_file_write(rig->points, run->run.id, run->run.parameters.shares,
+                                            &file, &err) != 0)
+            fail_msg("%s", err.message);
+    }
+    free(outcomes);
+}
+
+static void record_run(const struct rig *rig, struct rig_run *run)
+{
+    struct error err;
+    struct run_counts counts = {.total = rig->count, .selected = rig->count};
+    uint64_t *selected = calloc(run->tiles, sizeof *selected);
+    assert_non_null(selected);
+    for (uint32_t tile = 0; tile < run->tiles; tile++)
+        selected[tile] = run->first_ordinal_of_tile[tile + 1] - run->first_ordinal_of_tile[tile];
+    if (ledger_open(&run->ledger, rig->ledger, &err) != 0 ||
+        ledger_run_begin(run->ledger, &run->run, &err) != 0 ||
+        ledger_snapshot_done(run->ledger, &counts, selected, run->tiles, &err) != 0 ||
+        ledger_run(run->ledger, &run->run, &err) != 1)
+        fail_msg("%s", err.message);
+    free(selected);
+}
+
+void rig_run_open(struct rig *rig, struct rig_run *out)
+{
+    struct error err;
+    *out = (struct rig_run){.run = {.id = "20261121T020000Z-1f3a",
+                                    .parameters = rig->parameters,
+                                    .base_generation = 1,
+                                    .generation = 2,
+                                    .started_at = clock_unix(),
+                                    .provider = "rig"}};
+    assert_int_equal(mkdir(rig->state, 0700), 0);
+    assert_int_equal(cache_open(&out->base, rig->cache, NULL, &err), 0);
+    const struct manifest *manifest = cache_manifest(out->base);
+    out->run.base_digest = manifest->digest;
+    out->run.grid = manifest->grid;
+    out->tiles = grid_tiles(manifest->grid);
+    out->first_ordinal_of_tile = calloc((size_t)out->tiles + 1, sizeof(uint64_t));
+    assert_non_null(out->first_ordinal_of_tile);
+    uint64_t *codes = list_codes(rig, out);
+    write_points(rig, out, codes);
+    free(codes);
+    record_run(rig, out);
+}
+
+void rig_run_close(struct rig_run *run)
+{
+    ledger_close(run->ledger);
+    cache_close(run->base);
+    free(run->first_ordinal_of_tile);
+}
+
+struct settled_answer rig_answer(const struct rig_run *run, uint64_t ordinal)
+{
+    static const char street[] = "New Street";
+    struct pair_cursor cursor;
+    struct entry entry;
+    uint32_t tile = 0;
+    while (run->first_ordinal_of_tile[tile + 1] <= ordinal)
+        tile++;
+    pair_walk(&cursor, cache_pair(run->base, tile), ordinal - run->first_ordinal_of_tile[tile]);
+    assert_int_equal(pair_next(&cursor, &entry, NULL), 1);
+    uint64_t points = run->run.counts.selected;
+    uint32_t share = point_file_share(points, run->run.parameters.shares, ordinal);
+    struct settled_answer answer = {
+        .ordinal =
+            (uint32_t)(ordinal - point_file_first(points, run->run.parameters.shares, share)),
+        .code = morton_encode(entry.point),
+        .settled = SETTLED_FOUND,
+        .answered_at = 1700000000,
+        .attempts = 1,
+    };
+    answer.address.field[FIELD_STREET] = (struct slice){street, sizeof street - 1};
+    answer.address.field[FIELD_COUNTRYCODE] = (struct slice){"ol", 2};
+    return answer;
+}
+
+void rig_commit(struct rig *rig, struct rig_run *run, uint64_t first, uint64_t end)
+{
+    struct error err;
+    struct answer_batch *batch;
+    struct answer_log *log;
+    uint64_t points = run->run.counts.selected;
+    uint32_t share = point_file_share(points, run->run.parameters.shares, first);
+    assert_int_equal(answer_batch_create(&batch, share, &err), 0);
+    for (uint64_t ordinal = first; ordinal < end; ordinal++) {
+        struct settled_answer answer = rig_answer(run, ordinal);
+        assert_int_equal(answer_batch_add(batch, &answer, &err), 0);
+    }
+    assert_int_equal(answer_batch_seal(batch, &err), 0);
+    assert_int_equal(answer_log_open(&log, rig->answers, run->run.log_end, &err), 0);
+    struct slice bytes = answer_batch_bytes(batch);
+    struct committed_batch committed = {.batch = batch};
+    assert_int_equal(answer_log_append(log, bytes.data, bytes.length, &committed.place, &err), 0);
+    assert_int_equal(answer_log_sync(log, &err), 0);
+    run->run.log_end = answer_log_end(log);
+    if (ledger_commit(run->ledger, &committed, 1, run->run.log_end, &err) != 0)
+        fail_msg("%s", err.message);
+    answer_log_close(log);
+    answer_batch_free(batch);
 }

@@ -62,6 +62,25 @@ struct rig_entry {
 };
 struct rig_entry rig_entry(struct rig *rig, unsigned number);
 
+/* A run of the rig in its refresh phase, without a line: every point selected, point files
+ * written. For the tests of single stations. */
+struct rig_run {
+    struct ledger *ledger;
+    struct run_record run;
+    struct cache *base;
+    uint64_t *first_ordinal_of_tile;
+    uint32_t tiles;
+};
+void rig_run_open(struct rig *rig, struct rig_run *out);
+void rig_run_close(struct rig_run *run);
+
+/* rig_answer: an answer to the point of that ordinal of the run: found, with a street. */
+struct settled_answer rig_answer(const struct rig_run *run, uint64_t ordinal);
+
+/* rig_commit: answer ordinals [first, end) of the run, which must be of one share, and commit them
+ * as one batch. */
+void rig_commit(struct rig *rig, struct rig_run *run, uint64_t first, uint64_t end);
+
 uint64_t rig_generation(struct rig *rig);
 bool rig_exists(const char *path);
 
