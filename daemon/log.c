@@ -51,6 +51,8 @@ static void end_line(char *line, size_t used)
     for (size_t i = 0; i < used; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = ' ';
+    while (used > 0 && line[used - 1] == ' ')
+        used--;
     line[used++] = '\n';
     ssize_t done = write(STDERR_FILENO, line, used);
     (void)done;

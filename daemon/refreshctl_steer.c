@@ -21,24 +21,21 @@ static int say(struct session *session, const char *run, const char *what)
     return session_print(session, document, EXIT_DONE);
 }
 
-/* Wait until the run is not active any more; *last is the status then. */
-static int wait_gone(struct client *client, const char *run, cJSON **last, struct error *err)
+/* Wait until the run is not active any more, or (when stand is true) stands still for a person;
+ * *last is the status then. */
+static int wait_gone(struct client *client, const char *run, bool stand, cJSON **last,
+                     struct error *err)
 {
     struct timespec pause = {0, 20000000};
     for (;;) {
         cJSON *status;
+        int exit;
         if (progress_status(client, &status, err) != 0)
             return -1;
-        if (strcmp(member_text(status, "run"), run) != 0) {
+        bool same = strcmp(member_text(status, "run"), run) == 0;
+        if (!same || (stand && progress_end(status, run, &exit) == PROGRESS_STOPPED)) {
             *last = status;
             return 0;
-        }
-        if (strcmp(member_text(status, "state"), "held") == 0 ||
-            strcmp(member_text(status, "state"), "paused") == 0) {
-            char reason[600];
-            (void)snprintf(reason, sizeof reason, "%s", member_text(status, "reason"));
-            cJSON_Delete(status);
-            return error_set(err, ERROR_STATE, "run %s stopped again: %s", run, reason);
         }
         cJSON_Delete(status);
         (void)nanosleep(&pause, NULL);
@@ -76,9 +73,27 @@ static int run_resume(struct session *session, int argc, char **argv)
     return call_simply(session, argc, argv, "resume", "resumed");
 }
 
+/* Done when the run is over, so that what comes next finds none. */
 static int run_cancel(struct session *session, int argc, char **argv)
 {
-    return call_simply(session, argc, argv, "cancel", "cancelled");
+    const struct option_word known[] = {{NULL, NULL, NULL}};
+    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    if (status != 0)
+        return status;
+    struct error err;
+    struct client *client = NULL;
+    cJSON *before = NULL, *reply = NULL, *last = NULL;
+    status = -1;
+    if (session_connect(session, &client, &err) == 0 &&
+        progress_status(client, &before, &err) == 0 &&
+        client_call(client, "cancel", NULL, &reply, &err) == 0 &&
+        wait_gone(client, member_text(before, "run"), false, &last, &err) == 0)
+        status = say(session, member_text(before, "run"), "cancelled");
+    cJSON_Delete(before);
+    cJSON_Delete(reply);
+    cJSON_Delete(last);
+    client_close(client);
+    return status >= 0 ? status : session_fail(session, &err);
 }
 
 static int add_pair(cJSON *arguments, const char *word, struct error *err)
@@ -153,12 +168,14 @@ static int publish(struct session *session, struct client *client, bool force, s
         return EXIT_HELD;
     }
     cJSON_Delete(reply);
-    if (wait_gone(client, run, &last, err) != 0)
+    if (wait_gone(client, run, true, &last, err) != 0)
         return -1;
-    bool published = strcmp(member_text(member(last, "last_run"), "result"), "published") == 0;
+    const cJSON *ended = member(last, "last_run");
+    bool stands = strcmp(member_text(last, "run"), run) == 0;
+    bool published = !stands && strcmp(member_text(ended, "result"), "published") == 0;
     if (!published)
         error_set(err, ERROR_STATE, "run %s was not published: %s", run,
-                  member_text(member(last, "last_run"), "reason"));
+                  member_text(stands ? last : ended, "reason"));
     cJSON_Delete(last);
     return published ? say(session, run, "published") : -1;
 }

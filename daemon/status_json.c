@@ -147,20 +147,22 @@ static cJSON *stations_json(const struct line_status *status)
     return NULL;
 }
 
-static cJSON *point_files_json(const struct line_status *status, unsigned point_files)
+static cJSON *point_files_json(const struct line_status *status, const struct config *config)
 {
     bool active = status->run.id[0] != '\0';
     struct maker files = make();
-    add_count(&files, "total", active ? status->run.parameters.shares : point_files);
+    add_count(&files, "total",
+              active ? status->run.parameters.shares : config->refresh.point_files);
     add_count(&files, "done", active ? status->run.counts.shares_done : 0);
     add_count(&files, "active", status->shares_active);
     return end(&files);
 }
 
-static cJSON *tiles_json(const struct line_status *status)
+static cJSON *tiles_json(const struct line_status *status, const struct config *config)
 {
+    uint32_t fresh = config->cache.grid.rows * config->cache.grid.columns;
     struct maker tiles = make();
-    add_count(&tiles, "total", status->tiles);
+    add_count(&tiles, "total", status->tiles > 0 ? status->tiles : fresh);
     add_count(&tiles, "rebuilt", status->run.id[0] != '\0' ? status->run.counts.tiles_rebuilt : 0);
     return end(&tiles);
 }
@@ -190,7 +192,7 @@ static cJSON *learned_json(void)
     return end(&learned);
 }
 
-cJSON *status_json(const struct line_status *status, unsigned point_files)
+cJSON *status_json(const struct line_status *status, const struct config *config)
 {
     struct run_counts none = {0};
     const struct run_record *run = &status->run;
@@ -206,8 +208,8 @@ cJSON *status_json(const struct line_status *status, unsigned point_files)
     add(&document, "draining", cJSON_CreateBool(status->draining));
     add(&document, "points", points_json(counts));
     add_count(&document, "selected", counts->selected);
-    add(&document, "point_files", point_files_json(status, point_files));
-    add(&document, "tiles", tiles_json(status));
+    add(&document, "point_files", point_files_json(status, config));
+    add(&document, "tiles", tiles_json(status, config));
     add(&document, "requests", requests_json(status));
     add_figure(&document, "points_per_s", status->points_per_second);
     add_figure(&document, "rate", status->rate);

@@ -4,10 +4,11 @@
 
 #include <cjson/cJSON.h>
 
+#include "config/config.h"
 #include "stages/line.h"
 
-/* status_json: point_files is shown while no run says how many it has. */
-cJSON *status_json(const struct line_status *status, unsigned point_files);
+/* status_json: point files and tiles are the configuration's while there is no run, no cache. */
+cJSON *status_json(const struct line_status *status, const struct config *config);
 
 /* run_json: one run, ended or not. */
 cJSON *run_json(const struct run_record *run);
