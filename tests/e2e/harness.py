@@ -89,8 +89,8 @@ class Refreshd:
 
     def stub(self, **options):
         """Use the stub geocoder with these options (tests/support/stub_provider.h)."""
-        query = "&".join(f"{key}={value}" for key, value in options.items())
-        self.configure(geocoder__provider="stub", geocoder__url=f"http://stub.invalid/?{query}")
+        path = "&".join(f"{key}={value}" for key, value in options.items())
+        self.configure(geocoder__provider="stub", geocoder__url=f"http://stub.invalid/{path}")
 
     def __enter__(self):
         return self

@@ -30,7 +30,7 @@ def test_gazetteer_refreshes_everything(refreshd):
     refreshd.start()
     refreshd.ctl("start", "--wait")
     rows = {degrees(lat)[:6]: row for (lat, lon), row in refreshd.export().items()}
-    assert rows["48.856"]["city"] == "Paris" and rows["48.856"]["countrycode"] == "fr"
+    assert rows["48.856"]["city"].startswith("Paris") and rows["48.856"]["countrycode"] == "fr"
     assert rows["48.856"]["country"] == "France" and "Paris" in rows["48.856"]["label"]
     assert rows["-33.86"]["countrycode"] == "au"
     status = refreshd.status()

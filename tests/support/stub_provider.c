@@ -35,10 +35,10 @@ static uint64_t mix(uint64_t value)
     return value ^ value >> 33;
 }
 
-static unsigned option_number(const char *query, const char *name)
+static unsigned option_number(const char *options, const char *name)
 {
     char text[256];
-    const char *at = query;
+    const char *at = options;
     size_t length = strlen(name);
     while (at != NULL && *at != '\0') {
         if (strncmp(at, name, length) == 0 && at[length] == '=') {
@@ -52,9 +52,9 @@ static unsigned option_number(const char *query, const char *name)
     return 0;
 }
 
-static int option_log(const char *query, int *fd, struct error *err)
+static int option_log(const char *options, int *fd, struct error *err)
 {
-    const char *at = strstr(query, "log=");
+    const char *at = strstr(options, "log=");
     *fd = -1;
     if (at == NULL)
         return 0;
@@ -67,23 +67,25 @@ static int option_log(const char *query, int *fd, struct error *err)
 
 static int stub_open(const struct geocoder_settings *settings, void **state, struct error *err)
 {
-    const char *query = settings->url == NULL ? "" : strchr(settings->url, '?');
-    query = query == NULL ? "" : query + (*query == '?');
+    static const char base[] = "http://stub.invalid/";
+    const char *options = "";
+    if (settings->url != NULL && strncmp(settings->url, base, sizeof base - 1) == 0)
+        options = settings->url + sizeof base - 1;
     struct stub *stub = calloc(1, sizeof *stub);
     if (stub == NULL)
         return error_memory(err, "the stub provider");
     stub->seen = calloc(FLAKY_SLOTS, 1);
-    if (stub->seen == NULL || option_log(query, &stub->log, err) != 0) {
+    if (stub->seen == NULL || option_log(options, &stub->log, err) != 0) {
         free(stub->seen);
         free(stub);
         return -1;
     }
-    stub->latency_ms = option_number(query, "latency_ms");
-    stub->empty = option_number(query, "empty");
-    stub->fail = option_number(query, "fail");
-    stub->flaky = option_number(query, "flaky");
-    stub->version = option_number(query, "version");
-    stub->move = option_number(query, "move");
+    stub->latency_ms = option_number(options, "latency_ms");
+    stub->empty = option_number(options, "empty");
+    stub->fail = option_number(options, "fail");
+    stub->flaky = option_number(options, "flaky");
+    stub->version = option_number(options, "version");
+    stub->move = option_number(options, "move");
     (void)pthread_mutex_init(&stub->mutex, NULL);
     *state = stub;
     return 0;
@@ -224,7 +226,7 @@ static unsigned stub_latency(void *session, const struct point *points, size_t c
 
 const struct geocoder_provider stub_provider = {
     .name = "stub",
-    .help = "test geocoder, told what to do by the query of url",
+    .help = "test geocoder, told what to do by the options of url",
     .largest_batch = STUB_BATCH,
     .open = stub_open,
     .close = stub_close,

@@ -1,5 +1,5 @@
-/* A geocoder for tests, told what to do by the query of its `url`, for example
- * http://stub.invalid/?latency_ms=5&log=/tmp/asked&empty=10&fail=100&version=2
+/* A geocoder for tests, told what to do by the path of its `url`, for example
+ * http://stub.invalid/latency_ms=5&log=/tmp/asked&empty=10&fail=100&version=2
  *
  *   latency_ms=N  a request is answered N milliseconds after it was asked
  *   log=PATH      before answering, append the 8-byte Morton code of every point asked to PATH
