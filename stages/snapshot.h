@@ -9,10 +9,12 @@
 #include "stages/ledger.h"
 
 struct snapshot_plan {
-    uint64_t total;    /* entries */
-    uint64_t selected; /* points to ask */
+    uint64_t total;             /* entries */
+    uint64_t selected;          /* points to ask */
     uint64_t *selected_by_tile; /* owned: snapshot_plan_free */
-    uint64_t disk_bytes; /* needed for point files, answers and new pairs, estimated */
+    uint64_t disk_bytes;        /* needed in all, estimated: the sum of the next two */
+    uint64_t state_bytes;       /* point files and answers */
+    uint64_t cache_bytes;       /* new pairs */
 };
 
 /* Progress for status, written by the snapshot's thread, read by anybody. */
