@@ -89,6 +89,13 @@ static int dictionary_grow(struct dictionary *dictionary, struct error *err)
     return 0;
 }
 
+static inline void remember(struct dictionary *dictionary, uint32_t id)
+{
+    dictionary->previous = id;
+    dictionary->previous_start = dictionary->offsets[id - 1];
+    dictionary->previous_length = dictionary->offsets[id] - dictionary->previous_start;
+}
+
 static int dictionary_add(struct dictionary *dictionary, struct slice text, uint64_t hash,
                           struct error *err)
 {
@@ -109,7 +116,7 @@ static int dictionary_add(struct dictionary *dictionary, struct slice text, uint
     dictionary->text_used += text.length;
     dictionary->offsets[id] = dictionary->text_used;
     slot_insert(&dictionary->slots, hash, id);
-    dictionary->previous = id;
+    remember(dictionary, id);
     return 0;
 }
 
@@ -124,7 +131,7 @@ int dictionary_find(struct dictionary *dictionary, struct slice text, struct err
          at = (at + 1) & slots->mask) {
         uint32_t slot = slots->slot[at];
         if (slot_may_be(slot, hash) && dictionary_is(dictionary, slot_number(slot), text)) {
-            dictionary->previous = slot_number(slot);
+            remember(dictionary, slot_number(slot));
             return 0;
         }
     }
@@ -136,6 +143,8 @@ void dictionary_clear(struct dictionary *dictionary)
     dictionary->strings = 0;
     dictionary->text_used = 0;
     dictionary->previous = 0;
+    dictionary->previous_start = 0;
+    dictionary->previous_length = 0;
     slots_clear(&dictionary->slots);
 }
 

@@ -19,7 +19,8 @@ struct dictionary {
     uint32_t text_used, text_room;
     uint32_t *offsets; /* strings + 1; none while strings is 0 */
     uint32_t strings, offsets_room;
-    uint32_t previous; /* the number given last */
+    uint32_t previous; /* the number given last; its text is */
+    uint32_t previous_start, previous_length;
     struct slots slots;
 };
 
@@ -29,7 +30,8 @@ struct place_set {
     struct slots slots;
 };
 
-/* text_same: equal bytes; inlined because most strings are short and most are equal. */
+/* text_same: equal bytes, at least one; inlined because most strings are short and most are equal.
+ */
 static inline bool text_same(const char *a, const char *b, uint32_t length)
 {
     uint64_t a8, b8, c8, d8;
@@ -50,8 +52,7 @@ static inline bool text_same(const char *a, const char *b, uint32_t length)
         memcpy(&d4, b + length - 4, 4);
         return a4 == b4 && c4 == d4;
     }
-    return length == 0 ||
-           (a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1]);
+    return a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1];
 }
 
 /* dictionary_is: has text the number id (not 0)? */
@@ -72,14 +73,16 @@ int dictionary_find(struct dictionary *dictionary, struct slice text, struct err
 static inline int dictionary_number(struct dictionary *dictionary, struct slice text, bool *repeats,
                                     struct error *err)
 {
-    uint32_t previous = dictionary->previous;
-    *repeats = true;
-    if (previous == 0 ? text.length == 0 : dictionary_is(dictionary, previous, text))
+    *repeats = dictionary->previous_length == text.length &&
+               (text.length == 0 ||
+                text_same(dictionary->text + dictionary->previous_start, text.data, text.length));
+    if (*repeats)
         return 0;
-    *repeats = false;
     if (text.length > 0)
         return dictionary_find(dictionary, text, err);
     dictionary->previous = 0;
+    dictionary->previous_start = 0;
+    dictionary->previous_length = 0;
     return 0;
 }
 

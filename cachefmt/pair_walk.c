@@ -90,10 +90,13 @@ int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
     if (more != 1)
         return more;
     const struct segment *segment = walk->segment;
+    struct table_block block = walk->block; /* a copy that nothing aliases, so in registers */
     uint64_t bit = walk->bit;
-    for (unsigned v = 0; v < segment->rows.varying; v++) {
-        uint32_t value = table_value(&walk->block, v, &bit);
-        if (value == walk->value[v] && !walk->fresh)
+    bool fresh = walk->fresh;
+    unsigned varying = segment->rows.varying;
+    for (unsigned v = 0; v < varying; v++) {
+        uint32_t value = table_value(&block, v, &bit);
+        if (value == walk->value[v] && !fresh)
             continue;
         walk->value[v] = value;
         if (!segment_set(segment, segment->rows.order[v], value, &walk->entry))
