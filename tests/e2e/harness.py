@@ -85,7 +85,9 @@ class Refreshd:
             sections.setdefault(section, []).append(f"{name} = {value}")
         text = "".join(f"[{section}]\n" + "\n".join(lines) + "\n"
                        for section, lines in sections.items())
-        self.config.write_text(text)
+        fresh = self.config.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(self.config)  # whoever reads it meanwhile gets all of one version
 
     def stub(self, **options):
         """Use the stub geocoder with these options (tests/support/stub_provider.h)."""
