@@ -331,6 +331,10 @@ static int run_stations(struct refresh *refresh, struct error *err)
 
 int line_refresh(struct line *line, struct error *err)
 {
+    /* What was committed while the stations stopped last time is known to the ledger alone, and
+     * the answer log is cut where the record says. */
+    if (run_reload(line, err) != 0)
+        return -1;
     struct refresh refresh = {.line = line, .run = run_copy(line)};
     (void)pthread_cond_init(&refresh.tiles_changed, NULL);
     int result = open_tiles(&refresh, err);
