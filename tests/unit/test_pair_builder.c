@@ -152,6 +152,20 @@ static void walks_begin_anywhere(void **state)
     pair_sample_free(&sample);
 }
 
+static uint64_t count_segments(void)
+{
+    char path[300];
+    char *bytes;
+    size_t size;
+    struct pair_header header;
+    struct error err;
+    (void)snprintf(path, sizeof path, "%s.dat", prefix);
+    must(read_whole_file(path, 1u << 28, &bytes, &size, &err), &err);
+    memcpy(&header, bytes, sizeof header);
+    free(bytes);
+    return header.section[SECTION_SEGMENT_TABLE].bytes / sizeof(struct pair_segment_row);
+}
+
 static void long_text_ends_a_segment(void **state)
 {
     (void)state;
@@ -169,6 +183,8 @@ static void long_text_ends_a_segment(void **state)
             (struct slice){text + i % 300, (uint32_t)FIELD_BYTES_LIMIT - (uint32_t)(i % 7)};
     must(pair_sample_build(&sample, prefix, &info, &err), &err);
     must(pair_sample_open(&pair, prefix, &err), &err);
+    assert_in_range(count_segments(), sample.count * FIELD_BYTES_LIMIT / SEGMENT_TEXT_LIMIT - 2,
+                    sample.count * FIELD_BYTES_LIMIT / SEGMENT_TEXT_LIMIT + 2);
     expect_same(&sample, pair);
     must(pair_verify(pair, true, &err), &err);
     pair_close(pair);
