@@ -33,12 +33,17 @@ static int start_worker(struct geocode_pool *pool, unsigned index, struct error 
     return 0;
 }
 
-static void bury_worker(struct geocode_pool *pool, unsigned index)
+static void join_worker(const struct worker *worker)
+{
+    if (worker != NULL)
+        (void)pthread_join(worker->thread, NULL);
+}
+
+static void free_worker(struct geocode_pool *pool, unsigned index)
 {
     struct worker *worker = pool->workers[index];
     if (worker == NULL)
         return;
-    (void)pthread_join(worker->thread, NULL);
     worker_close(worker);
     free(worker);
     pool->workers[index] = NULL;
@@ -52,7 +57,8 @@ static int start_missing(struct geocode_pool *pool, struct error *err)
         struct worker *worker = pool->workers[i];
         if (worker != NULL && (worker->state == WORKER_RUNNING || worker->failed))
             continue;
-        bury_worker(pool, i);
+        join_worker(worker);
+        free_worker(pool, i);
         if (start_worker(pool, i, err) != 0)
             return -1;
     }
@@ -133,7 +139,9 @@ void geocode_join(struct geocode_pool *pool)
         return;
     pool_wake_all(pool);
     for (unsigned i = 0; i < GEOCODE_WORKERS_LIMIT; i++)
-        bury_worker(pool, i);
+        join_worker(pool->workers[i]);
+    for (unsigned i = 0; i < GEOCODE_WORKERS_LIMIT; i++)
+        free_worker(pool, i);
     return_shares(pool, pool->orphans);
     return_shares(pool, pool->dropped);
     (void)pthread_mutex_destroy(&pool->lock);
