@@ -1,5 +1,6 @@
+#define LANES 2
+#include "quadtree/descent.h"
 #include "quadtree/grid.h"
-#include "quadtree/search.h"
 
 #define WALK_LIMIT 66
 #define FEW_BLOCKS 2

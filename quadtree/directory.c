@@ -6,33 +6,34 @@
  * level is padded with 0x7fffffffffffffff to a multiple of 8 keys. The directory is all levels one
  * behind the other, the root first, level 0 last; keys are uint64, little-endian. Nothing to
  * choose from, a single block or none, has a directory of no bytes. */
-#include "quadtree/search.h"
+#define LANES 2
+#include "quadtree/descent.h"
 
 static size_t whole_nodes(size_t keys)
 {
     return (keys + FANOUT - 1) & ~(FANOUT - 1);
 }
 
-struct levels levels_of(size_t count)
+void levels_of(struct levels *levels, size_t count)
 {
-    struct levels levels = {.blocks = block_count(count)};
     size_t keys[DEPTH_LIMIT];
     unsigned depth = 0;
-    for (size_t n = levels.blocks; n > 1; n = (n + FANOUT - 1) >> FANOUT_BITS)
+    levels->blocks = block_count(count);
+    for (size_t n = levels->blocks; n > 1; n = (n + FANOUT - 1) >> FANOUT_BITS)
         keys[depth++] = n;
-    levels.depth = depth;
+    levels->depth = depth;
     size_t offset = 0;
     for (unsigned level = 0; level < depth; level++) {
-        levels.keys[level] = keys[depth - 1 - level];
-        levels.offset[level] = offset;
-        offset += whole_nodes(levels.keys[level]);
+        levels->keys[level] = keys[depth - 1 - level];
+        levels->offset[level] = offset;
+        offset += whole_nodes(levels->keys[level]);
     }
-    return levels;
 }
 
 size_t quadtree_directory_bytes(size_t count)
 {
-    struct levels levels = levels_of(count);
+    struct levels levels;
+    levels_of(&levels, count);
     if (levels.depth == 0)
         return 0;
     unsigned last = levels.depth - 1;
@@ -41,7 +42,8 @@ size_t quadtree_directory_bytes(size_t count)
 
 void quadtree_build(const uint64_t *codes, size_t count, uint64_t *directory)
 {
-    struct levels levels = levels_of(count);
+    struct levels levels;
+    levels_of(&levels, count);
     size_t stride = BLOCK;
     for (unsigned level = levels.depth; level-- > 0;) {
         uint64_t *keys = directory + levels.offset[level];
@@ -54,40 +56,12 @@ void quadtree_build(const uint64_t *codes, size_t count, uint64_t *directory)
     }
 }
 
-/* The place of code in a node: how many of its keys but the first are not above it. */
-static inline size_t place_in_node(const uint64_t *keys, uint64_t code)
-{
-    size_t place = 0;
-    for (size_t i = 1; i < FANOUT; i++)
-        place += keys[i] <= code;
-    return place;
-}
-
-void find_blocks(const struct quadtree *tree, const struct levels *levels, const uint64_t *codes,
-                 size_t n, size_t *blocks)
-{
-    for (size_t i = 0; i < n; i++)
-        blocks[i] = 0;
-    for (unsigned level = 0; level < levels->depth; level++) {
-        const uint64_t *keys = tree->directory + levels->offset[level];
-        const uint64_t *below =
-            level + 1 < levels->depth ? tree->directory + levels->offset[level + 1] : tree->codes;
-        unsigned shift = level + 1 < levels->depth ? FANOUT_BITS : BLOCK_BITS;
-        size_t last = levels->keys[level] - 1;
-        for (size_t i = 0; i < n; i++) {
-            size_t place = blocks[i] << FANOUT_BITS;
-            place += place_in_node(keys + place, codes[i]);
-            blocks[i] = place < last ? place : last;
-            __builtin_prefetch(below + (blocks[i] << shift));
-        }
-    }
-}
-
 size_t quadtree_lower_bound(const struct quadtree *tree, uint64_t code)
 {
     if (tree->count == 0)
         return 0;
-    struct levels levels = levels_of(tree->count);
+    struct levels levels;
+    levels_of(&levels, tree->count);
     size_t block;
     find_blocks(tree, &levels, &code, 1, &block);
     size_t row = block * BLOCK;

@@ -31,12 +31,7 @@ struct levels {
     size_t keys[DEPTH_LIMIT];   /* on the level, padding aside */
 };
 
-struct levels levels_of(size_t count);
-
-/* find_blocks: for each code the last block whose first code is not above it (block 0 if none).
- * The descents run side by side, so that their memory reads overlap. count > 0. */
-void find_blocks(const struct quadtree *tree, const struct levels *levels, const uint64_t *codes,
-                 size_t n, size_t *blocks);
+void levels_of(struct levels *levels, size_t count);
 
 /* A rectangle of points as two codes: its south-west and its north-east corner. */
 struct rectangle {
@@ -79,5 +74,13 @@ double radius_haversine(double radius);
 /* search_anywhere: improve best by a walk over the whole world; for queries near a pole and for
  * far neighbours. */
 void search_anywhere(const struct quadtree *tree, const struct levels *levels, struct best *best);
+
+/* search_group: quadtree_nearest_batch for up to GROUP queries over at least one code; haversine is
+ * radius_haversine(radius). The same code is compiled twice: for any x86-64, and for AVX2. */
+#define GROUP 32
+typedef void search_group(const struct quadtree *tree, const struct levels *levels,
+                          const struct point *queries, size_t n, double radius, double haversine,
+                          struct nearest *out);
+search_group search_group_any, search_group_avx2;
 
 #endif

@@ -1,0 +1,373 @@
+/* Nearest entries. Most queries have a neighbour close by, and then this is all that happens:
+ *
+ *   1. the block of 16 codes that the query's own code falls into gives a first candidate;
+ *   2. its distance draws a rectangle that holds every nearer point; the rectangle is cut at
+ *      quadtree lines into at most four parts that are short ranges of codes each;
+ *   3. the ranges' blocks are found and scanned, and what lies in the rectangle is compared.
+ *
+ * Each step is done for up to GROUP queries at once, so that their memory reads overlap. Inside the
+ * rectangle a planar measure decides nearly all comparisons: planar() <= limit holds for every
+ * point as near as the best, whatever the curvature (limit's margin sees to it), and only points
+ * that pass are put to the haversine. Where the rectangle would touch a pole or the antimeridian,
+ * or is too large for the plane, search_anywhere takes over. */
+/* The file that includes this sets LANES and SEARCH_GROUP, the name of the function it makes. */
+#include <string.h>
+
+#include "quadtree/descent.h"
+
+#define PARTS 4
+#define FEW_BLOCKS 4 /* a longer range is cut further before it is scanned */
+#define WALK_LIMIT 66
+
+/* haversine per planar square unit, near the query */
+#define HAVERSINE_PER_SQUARE ((RADIANS_PER_UNIT / 2) * (RADIANS_PER_UNIT / 2))
+
+struct seeker {
+    struct best best;
+    uint64_t code;
+    double x, y;   /* of the query, in units from the south-west corner of the world */
+    double squash; /* cosine squared */
+    double widen;  /* 1 / cosine */
+    double up;     /* half height of the rectangle around the best, radians */
+    double spread; /* planar square per haversine, margin included */
+    double limit;  /* planar square that nothing as near as best exceeds */
+    size_t home;   /* block */
+    bool anywhere; /* leave it to search_anywhere */
+};
+
+struct part {
+    struct rectangle rectangle;
+    size_t block; /* to begin the scan at */
+    unsigned seeker;
+};
+
+static inline double planar(const struct seeker *seeker, uint64_t code)
+{
+    double right = (double)(int64_t)morton_gather(code) - seeker->x;
+    double up = (double)(int64_t)morton_gather(code >> 1) - seeker->y;
+    return up * up + right * right * seeker->squash;
+}
+
+static void offer(struct seeker *seeker, size_t row, uint64_t code)
+{
+    struct point point = morton_decode(code);
+    if (best_offer(&seeker->best, row, point, haversine_from(&seeker->best.origin, point)))
+        seeker->limit = seeker->best.haversine * seeker->spread;
+}
+
+static void begin(struct seeker *seeker, struct point query, double haversine)
+{
+    seeker->best = (struct best){.origin = origin_at(query), .haversine = haversine, .row = NO_ROW};
+    seeker->code = morton_encode(query);
+    seeker->x = (double)((int64_t)query.lon + LONGITUDE_LIMIT);
+    seeker->y = (double)((int64_t)query.lat + LATITUDE_LIMIT);
+    seeker->squash = seeker->best.origin.cosine * seeker->best.origin.cosine;
+    seeker->widen = 1 / seeker->best.origin.cosine;
+    seeker->anywhere = false;
+}
+
+/* The half height of the rectangle around the best, in radians, never too small. */
+static inline double reach(double haversine)
+{
+    return 2 * sqrt(haversine) * (1 + haversine * 0.25);
+}
+
+/* set_limit: choose a margin that holds within the reach of the best so far. For points up to H
+ * radians north or south and W east or west, with t the tangent of the latitude, the haversine is
+ * at least the planar square times (1 - tH - H^2/2 - H^2/12 - W^2/12). */
+static void set_limit(struct seeker *seeker)
+{
+    const struct origin *origin = &seeker->best.origin;
+    double up = reach(seeker->best.haversine);
+    double right = up * seeker->widen;
+    double margin = right * fabs(origin->sine) + up * up + right * right / 8 + 1e-9;
+    seeker->up = up;
+    if (!(right < 0.5 && margin < 0.3)) {
+        seeker->anywhere = true;
+        return;
+    }
+    /* 1 / (1 - margin) is below this as margin is below 0.3. */
+    seeker->spread = (1 / HAVERSINE_PER_SQUARE) * (1 + margin + 2 * margin * margin);
+    seeker->limit = seeker->best.haversine * seeker->spread;
+}
+
+/* The rectangle around everything as near as the best; false when it leaves the plane. */
+static bool rectangle_around(const struct seeker *seeker, struct rectangle *out)
+{
+    double up = seeker->up;
+    double right = up * seeker->widen;
+    right *= 1 + right * right * 0.2;
+    up = up * (1 / RADIANS_PER_UNIT) + 2;
+    right = right * (1 / RADIANS_PER_UNIT) + 2;
+    double west = seeker->x - right, east = seeker->x + right;
+    if (west < 0 || east >= (double)FULL_TURN)
+        return false;
+    double south = fmax(seeker->y - up, 0), north = seeker->y + up;
+    out->low = morton_spread((uint32_t)west) | morton_spread((uint32_t)south) << 1;
+    out->high = morton_spread((uint32_t)east) | morton_spread((uint32_t)north) << 1;
+    return true;
+}
+
+typedef uint64_t lanes __attribute__((vector_size(8 * LANES)));
+typedef double numbers __attribute__((vector_size(8 * LANES)));
+
+static inline lanes gather_lanes(lanes bits)
+{
+    bits &= 0x5555555555555555ULL;
+    bits = (bits | bits >> 1) & 0x3333333333333333ULL;
+    bits = (bits | bits >> 2) & 0x0f0f0f0f0f0f0f0fULL;
+    bits = (bits | bits >> 4) & 0x00ff00ff00ff00ffULL;
+    bits = (bits | bits >> 8) & 0x0000ffff0000ffffULL;
+    return (bits | bits >> 16) & 0x00000000ffffffffULL;
+}
+
+/* The numbers of 32-bit integers: as the low bits of 2^52, less 2^52. */
+#define TWO_TO_52 4503599627370496.0
+static inline numbers number_lanes(lanes integers)
+{
+    return (numbers)(integers | 0x4330000000000000ULL) - TWO_TO_52;
+}
+
+static inline numbers planar_lanes(const struct seeker *seeker, lanes codes)
+{
+    numbers right = number_lanes(gather_lanes(codes)) - seeker->x;
+    numbers up = number_lanes(gather_lanes(codes >> 1)) - seeker->y;
+    return up * up + right * right * seeker->squash;
+}
+
+static inline numbers lesser(numbers a, numbers b)
+{
+    lanes first = (lanes)(a < b);
+    return (numbers)(((lanes)a & first) | ((lanes)b & ~first));
+}
+
+/* visit_home: take the best of the home block, by the planar measure first. */
+static void visit_home(const struct quadtree *tree, struct seeker *seeker)
+{
+    size_t first = seeker->home * BLOCK;
+    size_t n = tree->count - first < BLOCK ? tree->count - first : BLOCK;
+    lanes codes[BLOCK / LANES];
+    numbers squares[BLOCK / LANES];
+    if (n < BLOCK)
+        memset(codes, 0xff, sizeof codes);
+    memcpy(codes, tree->codes + first, n == BLOCK ? sizeof codes : n * sizeof(uint64_t));
+    lanes index = {0, 1};
+    for (size_t i = 2; i < LANES; i++)
+        index[i] = i;
+    numbers least = (numbers){0} + INFINITY;
+    for (size_t i = 0; i < BLOCK / LANES; i++) {
+        squares[i] = planar_lanes(seeker, codes[i]);
+        numbers marked = (numbers)(((lanes)squares[i] & ~(uint64_t)(BLOCK - 1)) | index);
+        least = lesser(marked, least);
+        index += LANES;
+    }
+    double lowest = least[0];
+    for (size_t i = 1; i < LANES; i++)
+        lowest = least[i] < lowest ? least[i] : lowest;
+    uint64_t bits;
+    memcpy(&bits, &lowest, sizeof bits);
+    size_t nearest = bits & (BLOCK - 1);
+    if (nearest >= n)
+        nearest = 0;
+    offer(seeker, first + nearest, tree->codes[first + nearest]);
+    set_limit(seeker);
+    if (seeker->anywhere)
+        return;
+    lanes near = {0};
+    for (size_t i = 0; i < BLOCK / LANES; i++)
+        near -= (lanes)(squares[i] <= seeker->limit);
+    uint64_t as_near = 0;
+    for (size_t i = 0; i < LANES; i++)
+        as_near += near[i];
+    if (as_near <= 1)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (squares[i / LANES][i % LANES] <= seeker->limit && i != nearest)
+            offer(seeker, first + i, tree->codes[first + i]);
+}
+
+static void scan_block(const struct quadtree *tree, struct seeker *seeker, size_t block,
+                       struct rectangle rectangle)
+{
+    size_t first = block * BLOCK;
+    size_t n = tree->count - first < BLOCK ? tree->count - first : BLOCK;
+    const uint64_t *codes = tree->codes + first;
+    for (size_t i = 0; i < n; i++)
+        if (rectangle_contains(rectangle, codes[i]) && planar(seeker, codes[i]) <= seeker->limit)
+            offer(seeker, first + i, codes[i]);
+}
+
+/* A lower bound of planar() over a rectangle. */
+static double planar_to(const struct seeker *seeker, struct rectangle r)
+{
+    double west = (double)(int64_t)morton_gather(r.low) - seeker->x;
+    double east = seeker->x - (double)(int64_t)morton_gather(r.high);
+    double south = (double)(int64_t)morton_gather(r.low >> 1) - seeker->y;
+    double north = seeker->y - (double)(int64_t)morton_gather(r.high >> 1);
+    double right = fmax(0, fmax(west, east)), up = fmax(0, fmax(south, north));
+    return up * up + right * right * seeker->squash;
+}
+
+struct stretch {
+    struct rectangle rectangle;
+    size_t first, last; /* blocks, inclusive */
+};
+
+/* walk: scan a rectangle that spans many blocks, nearest parts first, cutting it until a part is
+ * short or too far. Both halves of a cut keep to its blocks and share one at most, so the walk ends
+ * whatever the directory says. */
+static void walk(const struct quadtree *tree, const struct levels *levels, struct seeker *seeker,
+                 struct stretch whole)
+{
+    struct stretch pending[WALK_LIMIT];
+    size_t n = 0;
+    pending[n++] = whole;
+    while (n > 0) {
+        struct stretch now = pending[--n];
+        if (planar_to(seeker, now.rectangle) > seeker->limit)
+            continue;
+        if (now.last - now.first < FEW_BLOCKS || now.rectangle.low == now.rectangle.high) {
+            for (size_t block = now.first; block <= now.last; block++)
+                scan_block(tree, seeker, block, now.rectangle);
+            continue;
+        }
+        struct stretch halves[2] = {now, now};
+        rectangle_split(now.rectangle, &halves[0].rectangle, &halves[1].rectangle);
+        const uint64_t ends[2] = {halves[0].rectangle.high, halves[1].rectangle.low};
+        size_t blocks[2];
+        find_blocks(tree, levels, ends, 2, blocks);
+        halves[0].last = blocks[0] < now.first  ? now.first
+                         : blocks[0] > now.last ? now.last
+                                                : blocks[0];
+        halves[1].first = blocks[1] < halves[0].last ? halves[0].last
+                          : blocks[1] > now.last     ? now.last
+                                                     : blocks[1];
+        unsigned nearer =
+            planar_to(seeker, halves[1].rectangle) < planar_to(seeker, halves[0].rectangle);
+        pending[n++] = halves[!nearer];
+        pending[n++] = halves[nearer];
+    }
+}
+
+static void scan_part(const struct quadtree *tree, const struct levels *levels,
+                      struct seeker *seeker, const struct part *part)
+{
+    struct rectangle rectangle = part->rectangle;
+    if (planar_to(seeker, rectangle) > seeker->limit)
+        return;
+    size_t block = part->block;
+    for (unsigned scanned = 0; block < levels->blocks; block++, scanned++) {
+        if (tree->codes[block * BLOCK] > rectangle.high)
+            return;
+        if (scanned == FEW_BLOCKS)
+            break;
+        scan_block(tree, seeker, block, rectangle);
+    }
+    if (block >= levels->blocks)
+        return;
+    size_t last;
+    find_blocks(tree, levels, &rectangle.high, 1, &last);
+    if (last >= block)
+        walk(tree, levels, seeker, (struct stretch){rectangle, block, last});
+}
+
+/* cut: rectangle in up to PARTS parts that each lie in one quadtree cell not much larger. */
+static unsigned cut(struct rectangle whole, struct rectangle parts[PARTS])
+{
+    struct rectangle halves[2];
+    if (whole.low == whole.high) {
+        parts[0] = whole;
+        return 1;
+    }
+    unsigned n = 0;
+    rectangle_split(whole, &halves[0], &halves[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        if (halves[i].low == halves[i].high)
+            parts[n++] = halves[i];
+        else {
+            rectangle_split(halves[i], &parts[n], &parts[n + 1]);
+            n += 2;
+        }
+    }
+    return n;
+}
+
+/* plan: the parts still to scan around a seeker's best; what lies in the home block is done. */
+static unsigned plan(const struct quadtree *tree, const struct levels *levels,
+                     struct seeker *seeker, struct part out[PARTS], uint64_t codes[PARTS])
+{
+    struct rectangle whole, parts[PARTS];
+    if (!rectangle_around(seeker, &whole)) {
+        seeker->anywhere = true;
+        return 0;
+    }
+    size_t first = seeker->home * BLOCK;
+    bool last_block = seeker->home + 1 == levels->blocks;
+    uint64_t low = seeker->home == 0 ? 0 : tree->codes[first];
+    uint64_t high = last_block ? UINT64_MAX : tree->codes[first + BLOCK - 1];
+    if (whole.low >= low && whole.high <= high)
+        return 0;
+    unsigned pieces = cut(whole, parts);
+    unsigned n = 0;
+    for (unsigned i = 0; i < pieces; i++) {
+        if (parts[i].low >= low && parts[i].high <= high)
+            continue;
+        out[n].rectangle = parts[i];
+        codes[n] = parts[i].low;
+        n++;
+    }
+    return n;
+}
+
+static void finish(const struct quadtree *tree, const struct levels *levels, struct seeker *seeker,
+                   double radius, struct nearest *out)
+{
+    if (seeker->anywhere)
+        search_anywhere(tree, levels, &seeker->best);
+    out->row = NO_ROW;
+    if (seeker->best.row == NO_ROW)
+        return;
+    double distance = seeker->best.haversine <= 0.5
+                          ? haversine_metres(seeker->best.haversine)
+                          : distance_from(&seeker->best.origin, seeker->best.point);
+    if (distance > radius)
+        return;
+    out->row = seeker->best.row;
+    out->distance = distance;
+}
+
+void SEARCH_GROUP(const struct quadtree *tree, const struct levels *levels,
+                  const struct point *queries, size_t n, double radius, double haversine,
+                  struct nearest *out)
+{
+    struct seeker seekers[GROUP];
+    struct part parts[GROUP * PARTS];
+    uint64_t codes[GROUP * PARTS];
+    size_t blocks[GROUP * PARTS];
+    for (size_t i = 0; i < n; i++) {
+        begin(&seekers[i], queries[i], haversine);
+        codes[i] = seekers[i].code;
+    }
+    find_blocks(tree, levels, codes, n, blocks);
+    for (size_t i = 0; i < n; i++)
+        __builtin_prefetch(tree->codes + blocks[i] * BLOCK + BLOCK / 2);
+    size_t planned = 0;
+    for (size_t i = 0; i < n; i++) {
+        seekers[i].home = blocks[i];
+        visit_home(tree, &seekers[i]);
+        if (seekers[i].anywhere)
+            continue;
+        unsigned more = plan(tree, levels, &seekers[i], parts + planned, codes + planned);
+        for (unsigned j = 0; j < more; j++)
+            parts[planned++].seeker = (unsigned)i;
+    }
+    find_blocks(tree, levels, codes, planned, blocks);
+    for (size_t i = 0; i < planned; i++)
+        __builtin_prefetch(tree->codes + blocks[i] * BLOCK + BLOCK / 2);
+    for (size_t i = 0; i < planned; i++) {
+        parts[i].block = blocks[i];
+        scan_part(tree, levels, &seekers[parts[i].seeker], &parts[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        finish(tree, levels, &seekers[i], radius, &out[i]);
+}

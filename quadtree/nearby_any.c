@@ -1,0 +1,3 @@
+#define LANES 2
+#define SEARCH_GROUP search_group_any
+#include "quadtree/nearby.h"
