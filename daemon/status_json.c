@@ -100,11 +100,11 @@ static int standing_exit(const struct line_status *status)
     return strncmp(status->reason, LINE_BUDGET_REASON, length) == 0 ? EXIT_HELD : EXIT_FAILED;
 }
 
-static cJSON *ended_requests_json(const struct run_counts *counts)
+static cJSON *run_requests_json(const struct run_record *run)
 {
     struct maker requests = make();
-    add_count(&requests, "sent", answered(counts) + counts->retried);
-    add_count(&requests, "retried", counts->retried);
+    add_count(&requests, "sent", run->requests);
+    add_count(&requests, "retried", run->counts.retried);
     return end(&requests);
 }
 
@@ -124,7 +124,7 @@ cJSON *run_json(const struct run_record *run)
     add_text(&document, "provider", run->provider);
     add(&document, "forced", cJSON_CreateBool(run->forced));
     add(&document, "points", points_json(&run->counts));
-    add(&document, "requests", ended_requests_json(&run->counts));
+    add(&document, "requests", run_requests_json(run));
     add(&document, "failures", failures_json(&run->counts));
     return end(&document);
 }

@@ -103,7 +103,6 @@ static int publish(struct line *line, struct error *err)
 {
     struct run_record run = run_copy(line);
     struct cache *base;
-    struct error own;
     line_event(line, 2, "stage_started", "stage=publish generation=%" PRIu64, run.generation);
     if (open_base(line, &run, &base, err) != 0)
         return -1;
@@ -117,11 +116,7 @@ static int publish(struct line *line, struct error *err)
     line_look(line);
     line_event(line, 2, "run_published", "generation=%" PRIu64 " points=%" PRIu64, run.generation,
                run.counts.total);
-    if (record_close(line, RESULT_PUBLISHED, err) != 0)
-        return -1;
-    if (clean_up(line, &own) != 0)
-        line_event(line, 1, "clean_up_failed", "error=\"%s\"", own.message);
-    return 0;
+    return record_close(line, RESULT_PUBLISHED, err);
 }
 
 /* --- the run through its phases ------------------------------------------------------- */
@@ -253,11 +248,8 @@ static void cancel_run(struct line *line)
         (void)run_reload(line, &err);
         if (end_cancelled(line, &err) != 0)
             pause_for(line, err.message);
-        else {
-            if (clean_up(line, &err) != 0)
-                line_event(line, 1, "clean_up_failed", "error=\"%s\"", err.message);
+        else
             line_event(line, 2, "run_cancelled", "cancelled=%s", run.id);
-        }
     }
     wish_granted(line, WISH_CANCEL);
 }

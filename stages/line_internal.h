@@ -132,7 +132,7 @@ int run_stop(struct line *line, enum run_stop stop, const char *reason, struct e
 void run_work_begins(struct line *line);
 void run_work_ends(struct line *line);
 
-/* record_close: move the run to the history. */
+/* record_close: move the run to the history, then remove what it leaves behind. */
 int record_close(struct line *line, enum run_result result, struct error *err);
 
 /* --- line_clean.c ----------------------------------------------------------------- */

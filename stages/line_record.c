@@ -95,6 +95,10 @@ int record_close(struct line *line, enum run_result result, struct error *err)
     run.ended_at = clock_unix();
     if (ledger_run_end(line->ledger, &run, err) != 0)
         return -1;
+    /* Active until its files are gone: whoever sees no run may change the cache at once. */
+    struct error own;
+    if (clean_up(line, &own) != 0)
+        line_event(line, 1, "clean_up_failed", "error=\"%s\"", own.message);
     line_last_run(line);
     (void)pthread_mutex_lock(&line->lock);
     line->active = false;
