@@ -27,6 +27,7 @@ listen =
 socket = $work/control.sock
 EOF
 "$build/places/make_cache" "$work/cache" "$points" >&2
+sync # what the preparation wrote is not part of the measurement
 ctl() { "$build/refreshctl" --config "$work/refreshd.conf" "$@"; }
 "$build/refreshd" --config "$work/refreshd.conf" 2>"$work/log" &
 daemon=$!

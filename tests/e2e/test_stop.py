@@ -89,6 +89,21 @@ def test_pause_drains_and_survives_a_restart(refreshd):
     assert len(refreshd.asked()) == COUNT
 
 
+def test_many_pauses_without_a_restart(refreshd):
+    """What is committed while a pause drains is neither asked again nor lost after the resume."""
+    points = slow_run(refreshd, rate=8000)
+    refreshd.ctl("start")
+    for step in range(1, 9):
+        wait_for(lambda: answered(refreshd) >= min(step * 2000, COUNT), what="answers after resume")
+        refreshd.ctl("pause")
+        assert refreshd.status()["points"]["answered"] == len(refreshd.asked())
+        refreshd.ctl("resume")
+    assert refreshd.wait_state("idle")["last_run"]["result"] == "published"
+    assert len(refreshd.asked()) == COUNT
+    assert set(refreshd.export()) == set(points)
+    refreshd.ctl("cache", "verify", "--deep")
+
+
 def test_cancel_leaves_the_cache_as_it_was(refreshd):
     slow_run(refreshd)
     before = refreshd.json("cache", "info")

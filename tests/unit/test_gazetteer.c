@@ -190,6 +190,33 @@ static void batches_answer_as_single_questions_do(void **state)
     free(answers);
 }
 
+/* A walk through a region answers as a stranger would who asks each question first. */
+static void a_walk_answers_as_single_questions_do(void **state)
+{
+    (void)state;
+    static const double limits[] = {0, 3000};
+    for (size_t l = 0; l < COUNT(limits); l++) {
+        struct asking walk = begin(limits[l]);
+        struct geocoder *geocoder = walk.geocoder;
+        for (int i = 0; i < 3000; i++) {
+            struct point point = {488000000 + i * 997, 20000000 + (i * 7919) % 9000000};
+            struct answer walked;
+            struct answer fresh;
+            ask_all(&walk, &point, 1, &walked);
+            if (i % 10 != 0)
+                continue;
+            struct asking stranger = {geocoder, NULL};
+            assert_int_equal(
+                geocoder->provider->session_open(geocoder->state, &stranger.session, &err), 0);
+            ask_all(&stranger, &point, 1, &fresh);
+            assert_int_equal(walked.kind, fresh.kind);
+            assert_true(address_equal(&walked.address, &fresh.address));
+            geocoder->provider->session_close(stranger.session);
+        }
+        end(&walk);
+    }
+}
+
 /* Slices stay as they are while other questions push places out of the session's memory. */
 static void answers_outlive_later_questions(void **state)
 {
@@ -259,6 +286,7 @@ int main(void)
         cmocka_unit_test(nearest_and_not_beyond),
         cmocka_unit_test(the_ends_of_the_world),
         cmocka_unit_test(batches_answer_as_single_questions_do),
+        cmocka_unit_test(a_walk_answers_as_single_questions_do),
         cmocka_unit_test(answers_outlive_later_questions),
         cmocka_unit_test(threads_share_one_gazetteer),
     };
