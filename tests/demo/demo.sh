@@ -7,8 +7,12 @@ build=${REFRESHD_BUILD:-build}
 demo=$build/demo
 points=${DEMO_POINTS:-1200000}
 rate=${DEMO_RATE:-100000}
-bold=$(tput bold 2>/dev/null || true)
-plain=$(tput sgr0 2>/dev/null || true)
+bold=
+plain=
+if [ -t 1 ]; then
+    bold=$(tput bold 2>/dev/null || true)
+    plain=$(tput sgr0 2>/dev/null || true)
+fi
 daemon=
 reader=
 
@@ -79,7 +83,7 @@ start_daemon
 serve_lookups &
 reader=$!
 ctl start --rate "$rate"
-ctl status --watch &
+"$build/refreshctl" --config "$demo/refreshd.conf" status --watch &
 watch=$!
 while [ "$(ctl --json status | sed -n 's/.*"answered":\([0-9]*\).*/\1/p' | head -1)" -lt $((points * 2 / 5)) ]; do
     sleep 0.1
