@@ -27,8 +27,9 @@
 
 #define NO_ROW SIZE_MAX
 
-extern const unsigned char gazetteer_index[], gazetteer_index_end[];
-extern const unsigned char gazetteer_data[], gazetteer_data_end[];
+/* Of gazetteer/embed.S. */
+extern const unsigned char gazetteer_index[], gazetteer_data[];
+extern const uint64_t gazetteer_index_bytes, gazetteer_data_bytes;
 
 struct gazetteer {
     struct pair *pair;
@@ -70,9 +71,8 @@ static void gazetteer_close(void *state)
 
 int gazetteer_pair_open(struct pair **out, struct error *err)
 {
-    return pair_open_memory(out, gazetteer_index, (size_t)(gazetteer_index_end - gazetteer_index),
-                            gazetteer_data, (size_t)(gazetteer_data_end - gazetteer_data),
-                            "the gazetteer", err);
+    return pair_open_memory(out, gazetteer_index, gazetteer_index_bytes, gazetteer_data,
+                            gazetteer_data_bytes, "the gazetteer", err);
 }
 
 static int gazetteer_open(const struct geocoder_settings *settings, void **state, struct error *err)
