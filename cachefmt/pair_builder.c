@@ -89,6 +89,17 @@ static int write_codes(struct pair_builder *builder, struct error *err)
     return durable_write(builder->index, builder->codes, bytes, err);
 }
 
+/* The codes that wait, and zeros to the end of their section. */
+static int write_last_codes(struct pair_builder *builder, struct error *err)
+{
+    if (write_codes(builder, err) != 0)
+        return -1;
+    uint64_t bytes = pair_codes_bytes(builder->entries);
+    builder->waiting = (unsigned)(bytes / sizeof *builder->codes - builder->entries);
+    memset(builder->codes, 0, builder->waiting * sizeof *builder->codes);
+    return write_codes(builder, err);
+}
+
 static int write_segment(struct pair_builder *builder, struct error *err)
 {
     struct pair_segment_row where;
@@ -191,10 +202,10 @@ static int finish_bodies(struct pair_builder *builder, struct pair_header *index
 {
     struct pair_section *codes = &index->section[SECTION_CODES];
     struct pair_section *table = &data->section[SECTION_SEGMENT_TABLE];
-    if (write_codes(builder, err) != 0)
+    if (write_last_codes(builder, err) != 0)
         return -1;
     codes->offset = PAIR_HEADER_BYTES;
-    codes->bytes = builder->entries * sizeof(uint64_t);
+    codes->bytes = pair_codes_bytes(builder->entries);
     codes->checksum = checksum_from(builder->codes_state);
     if (write_directory(builder, &index->section[SECTION_DIRECTORY], err) != 0 ||
         (builder->segment.rows > 0 && write_segment(builder, err) != 0))

@@ -94,7 +94,7 @@ static int check_sections(const struct pair_header *header, enum pair_file kind,
     const struct pair_section *section = header->section;
     uint64_t size = header->file_bytes;
     if (kind == PAIR_INDEX) {
-        uint64_t codes = header->entries * sizeof(uint64_t);
+        uint64_t codes = pair_codes_bytes(header->entries);
         if (header->entries > size / sizeof(uint64_t) || section[SECTION_CODES].bytes != codes ||
             section[SECTION_CODES].offset != PAIR_HEADER_BYTES ||
             section[SECTION_DIRECTORY].offset != PAIR_HEADER_BYTES + codes ||

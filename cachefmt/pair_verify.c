@@ -31,6 +31,11 @@ static int verify_codes(const struct pair *pair, const struct quadtree *tree, st
             return error_set(err, ERROR_CORRUPT, "%s: row %zu is out of order; " PAIR_ADVICE,
                              pair->index_name, row);
     }
+    size_t end = pair->index_header.section[SECTION_CODES].bytes / sizeof *tree->codes;
+    for (size_t at = tree->count; at < end; at++) {
+        if (tree->codes[at] != 0)
+            return pair_corrupt(pair->index_name, "the space behind its codes is not zero", err);
+    }
     return 0;
 }
 

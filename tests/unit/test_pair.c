@@ -267,7 +267,7 @@ static void a_deep_check_finds_nonsense(void **state)
 {
     (void)state;
     struct pair_sample sample;
-    struct image image = make_image(&sample, 7, 500, 5);
+    struct image image = make_image(&sample, 7, 501, 5);
     uint64_t *codes = (uint64_t *)(void *)(image.index + PAIR_HEADER_BYTES);
     uint64_t kept = codes[1];
     codes[1] = codes[0];
@@ -282,6 +282,11 @@ static void a_deep_check_finds_nonsense(void **state)
     image.index[image.index_bytes - 4] ^= 1;
     expect_deep_problem(&image, "directory");
     image.index[image.index_bytes - 4] ^= 1;
+
+    assert_int_not_equal(sample.count % 8, 0);
+    codes[sample.count] = 1;
+    expect_deep_problem(&image, "not zero");
+    codes[sample.count] = 0;
 
     struct pair_header *headers[] = {(struct pair_header *)(void *)image.index,
                                      (struct pair_header *)(void *)image.data};
@@ -383,10 +388,12 @@ static struct slice text(const char *literal)
     return (struct slice){literal, (uint32_t)strlen(literal)};
 }
 
+#define GOLDEN_ENTRIES 20 /* enough for a directory */
+
 static struct pair_sample golden_entries(void)
 {
-    static struct entry entries[9];
-    for (int i = 0; i < 9; i++) {
+    static struct entry entries[GOLDEN_ENTRIES];
+    for (int i = 0; i < GOLDEN_ENTRIES; i++) {
         entries[i] = (struct entry){
             .point = morton_decode(morton_encode((struct point){487000000, 70000000}) +
                                    5u * (unsigned)i),
@@ -415,9 +422,11 @@ static struct pair_sample golden_entries(void)
     entries[4].refreshed_at = 0;
     entries[5].address.field[FIELD_NAME] = text("Café \"X\"\nSüd");
     entries[6].address.field[FIELD_LABEL] = text("Somewhere");
+    for (int i = 8; i < GOLDEN_ENTRIES; i++)
+        entries[i].address = entries[1 + i % 3].address;
     entries[7].address.field[FIELD_COUNTRY] = text("France");
     entries[7].refreshed_at = UINT32_MAX;
-    return (struct pair_sample){entries, 9, NULL};
+    return (struct pair_sample){entries, GOLDEN_ENTRIES, NULL};
 }
 
 #define GOLDEN "tests/golden/pair-version-1"
