@@ -1,47 +1,19 @@
 #include "stages/line_internal.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "base/durable.h"
 #include "cachefmt/generation.h"
-
-static int remove_files(DIR *directory, const char *path, struct error *err)
-{
-    const struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (unlinkat(dirfd(directory), entry->d_name, 0) != 0 && errno != ENOENT)
-            return error_io(err, errno, "remove a file in", path);
-    }
-    return 0;
-}
-
-/* Remove a directory of plain files; one that is missing is fine. */
-static int remove_directory(const char *path, struct error *err)
-{
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return errno == ENOENT ? 0 : error_io(err, errno, "open", path);
-    int result = remove_files(directory, path, err);
-    (void)closedir(directory);
-    if (result == 0 && rmdir(path) != 0 && errno != ENOENT)
-        result = error_io(err, errno, "remove", path);
-    return result;
-}
 
 static int remove_points(struct line *line, struct error *err)
 {
     char *temporary;
     if (asprintf(&temporary, "%s.tmp", line->points_directory) < 0)
         return error_memory(err, "a file name");
-    int result = remove_directory(line->points_directory, err);
+    int result = durable_remove_directory(line->points_directory, err);
     if (result == 0)
-        result = remove_directory(temporary, err);
+        result = durable_remove_directory(temporary, err);
     free(temporary);
     return result;
 }

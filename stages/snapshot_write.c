@@ -1,6 +1,5 @@
 #include "stages/snapshot_select.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -12,23 +11,6 @@
 
 #include "base/durable.h"
 #include "stages/pointfile.h"
-
-/* Remove a directory of files; that it isn't there is fine. */
-static int remove_directory(const char *path, struct error *err)
-{
-    DIR *stream = opendir(path);
-    if (stream == NULL)
-        return errno == ENOENT ? 0 : error_io(err, errno, "open directory", path);
-    int result = 0;
-    for (struct dirent *entry; result == 0 && (entry = readdir(stream)) != NULL;)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            unlinkat(dirfd(stream), entry->d_name, 0) != 0 && errno != ENOENT)
-            result = error_io(err, errno, "remove a file of", path);
-    (void)closedir(stream);
-    if (result == 0 && rmdir(path) != 0)
-        result = error_io(err, errno, "remove directory", path);
-    return result;
-}
 
 static int mismatch(const struct selection *selection, struct error *err)
 {
@@ -142,7 +124,7 @@ int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
     if (asprintf(&temporary, "%s.tmp", directory) < 0)
         return error_memory(err, directory);
     int result = -1;
-    if (remove_directory(temporary, err) != 0 || remove_directory(directory, err) != 0 ||
+    if (durable_remove_directory(temporary, err) != 0 || durable_remove_directory(directory, err) != 0 ||
         durable_make_directory(temporary, err) != 0 ||
         selection_open(&selection, cache, parameters, ledger, retry_of, control, progress, err) !=
             0)
@@ -155,7 +137,7 @@ int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
         result = move_into_place(temporary, directory, err);
 out:
     if (result != 0)
-        (void)remove_directory(temporary, NULL);
+        (void)durable_remove_directory(temporary, NULL);
     free(temporary);
     return result;
 }
