@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -73,6 +74,9 @@ static _Noreturn void child(const char *directory)
     static const int signals[] = {SIGBUS, SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGXCPU};
     struct rlimit none = {0, 0};
     struct rlimit processor = {PROBE_SECONDS, PROBE_SECONDS};
+    /* Neither the child nor the locks it inherits may outlive a parent that is killed. */
+    (void)close_range(STDERR_FILENO + 1, ~0u, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)setrlimit(RLIMIT_CPU, &processor);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)

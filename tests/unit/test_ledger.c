@@ -5,9 +5,13 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "quadtree/morton.h"
@@ -523,6 +527,66 @@ static void a_failed_commit_changes_nothing(void **state)
     answer_batch_free(unsealed);
 }
 
+static void a_failed_write_leaves_the_ledger_usable(void **state)
+{
+    (void)state;
+    struct error err;
+    struct rlimit old, limit;
+    begin_refresh("one", 1000);
+    assert_int_equal(commit(make_batch(2, 10, 4, SETTLED_FOUND), 0, false, NULL), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    limit.rlim_cur = 4096;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int result = commit(make_batch(3, 0, 900, SETTLED_FAILED), 100, true, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    (void)signal(SIGXFSZ, handler);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.code, ERROR_IO);
+    assert_non_null(strstr(err.message, "data.mdb"));
+    assert_int_equal(active().log_end.offset, 100);
+    assert_int_equal(active().counts.shares_done, 0);
+    assert_int_equal(count_failures("one"), 0);
+    assert_int_equal(commit(make_batch(3, 0, 900, SETTLED_FAILED), 100, true, NULL), 0);
+    assert_int_equal(count_failures("one"), 900);
+    open_again();
+    assert_int_equal(active().counts.settled[SETTLED_FAILED], 900);
+}
+
+/* Readers never see half a group: answers and log end move together. */
+static void *read_counts(void *argument)
+{
+    _Atomic bool *done = argument;
+    while (!atomic_load(done)) {
+        struct run_record run;
+        uint32_t answered[64];
+        if (ledger_run(ledger, &run, NULL) != 1 ||
+            run.counts.settled[SETTLED_NONE] * 100 != run.log_end.offset * 10 ||
+            ledger_answered_by_share(ledger, answered, 64, NULL) != 0)
+            return (void *)run_result_names;
+    }
+    return NULL;
+}
+
+static void readers_see_whole_groups(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    _Atomic bool done = false;
+    begin_refresh("one", 1000);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_counts, &done), 0);
+    for (uint32_t i = 0; i < 60; i++)
+        assert_int_equal(commit(make_batch(i, 0, 10, SETTLED_NONE), i * 100, false, NULL), 0);
+    atomic_store(&done, true);
+    for (size_t i = 0; i < 3; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_null(result);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_ledger, close_ledger)
@@ -542,6 +606,8 @@ int main(void)
         TEST(a_walk_tells_what_failed),
         TEST(damaged_files_are_errors),
         TEST(a_failed_commit_changes_nothing),
+        TEST(a_failed_write_leaves_the_ledger_usable),
+        TEST(readers_see_whole_groups),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
