@@ -46,7 +46,8 @@ check_floor stages 'base|quadtree|cachefmt|geocoder|stages'
 
 if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability \
-        --suppress=normalCheckLevelMaxBranches --inline-suppr -D__x86_64__ -I. \
+        --suppress=shiftTooManyBitsSigned --inline-suppr -D__x86_64__ \
+        --library=tests/cppcheck.cfg -I. \
         base quadtree cachefmt config geocoder stages daemon || complain "cppcheck"
 fi
 exit $status
