@@ -155,6 +155,7 @@ static void visit_home(const struct quadtree *tree, struct seeker *seeker)
     for (size_t i = 2; i < LANES; i++)
         index[i] = i;
     numbers least = (numbers){0} + INFINITY;
+#pragma GCC unroll 8
     for (size_t i = 0; i < BLOCK / LANES; i++) {
         squares[i] = planar_lanes(seeker, codes[i]);
         numbers marked = (numbers)(((lanes)squares[i] & ~(uint64_t)(BLOCK - 1)) | index);
@@ -174,6 +175,7 @@ static void visit_home(const struct quadtree *tree, struct seeker *seeker)
     if (seeker->anywhere)
         return;
     lanes near = {0};
+#pragma GCC unroll 8
     for (size_t i = 0; i < BLOCK / LANES; i++)
         near -= (lanes)(squares[i] <= seeker->limit);
     uint64_t as_near = 0;

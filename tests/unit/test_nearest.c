@@ -67,7 +67,8 @@ static void world_open(struct world *world, struct grid grid, struct point *poin
     assert_non_null(mkdtemp(world->directory));
     world->grid = grid;
     sorting_grid = &world->grid;
-    qsort(points, count, sizeof *points, compare);
+    if (count > 0)
+        qsort(points, count, sizeof *points, compare);
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || !point_equal(points[i], points[kept - 1]))

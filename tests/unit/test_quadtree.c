@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "quadtree/morton.h"
-#include "quadtree/quadtree.h"
+#include "quadtree/search.h"
 
 static uint64_t random_bits(void)
 {
@@ -88,6 +87,24 @@ static void assert_same(struct point query, double radius, const struct nearest 
                  query.lon, radius, got->row, got->distance, want->row, want->distance);
 }
 
+/* Both builds of the search, whatever this processor would choose. */
+static void check_builds(const struct quadtree *tree, const struct point *queries, size_t n,
+                         double radius, const struct nearest *want)
+{
+    search_group *const builds[] = {search_group_any,
+                                    __builtin_cpu_supports("avx2") ? search_group_avx2 : NULL};
+    struct levels levels;
+    levels_of(&levels, tree->count);
+    for (size_t b = 0; b < 2 && tree->count > 0 && radius >= 0; b++)
+        for (size_t i = 0; i < n && builds[b] != NULL; i += GROUP) {
+            struct nearest got[GROUP];
+            size_t some = n - i < GROUP ? n - i : GROUP;
+            builds[b](tree, &levels, queries + i, some, radius, radius_haversine(radius), got);
+            for (size_t k = 0; k < some; k++)
+                assert_same(queries[i + k], radius, &got[k], &want[i + k]);
+        }
+}
+
 static void check(const struct quadtree *tree, const struct point *queries, size_t n, double radius)
 {
     struct nearest *batch = malloc(n * sizeof *batch);
@@ -105,6 +122,7 @@ static void check(const struct quadtree *tree, const struct point *queries, size
             assert_false(quadtree_nearest(tree, queries[i], nextafter(want.distance, -1), &edge));
         }
     }
+    check_builds(tree, queries, n, radius, batch);
     free(batch);
 }
 
@@ -315,6 +333,10 @@ static void hostile_bytes(void **state)
                 quadtree_nearest_batch(&tree, queries, QUERIES, radii[r], hits);
                 for (size_t i = 0; i < QUERIES; i++)
                     assert_true(hits[i].row == SIZE_MAX || hits[i].row < count);
+                struct levels levels;
+                levels_of(&levels, count);
+                search_group_any(&tree, &levels, queries, GROUP, radii[r],
+                                 radius_haversine(radii[r]), hits);
             }
             assert_true(quadtree_lower_bound(&tree, random_bits()) <= count);
             free(codes);
