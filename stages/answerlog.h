@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 struct answer_place {
-    uint32_t file;   /* NNNNNN */
+    uint32_t file; /* NNNNNN */
     uint32_t bytes;
     uint64_t offset;
 };

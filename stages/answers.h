@@ -30,8 +30,8 @@ struct settled_answer {
     uint32_t ordinal; /* within the point file */
     uint64_t code;    /* Morton code of the point */
     enum settled settled;
-    uint32_t answered_at;   /* unix seconds: refreshed_at of found and none */
-    struct address address; /* found only; label folded */
+    uint32_t answered_at;     /* unix seconds: refreshed_at of found and none */
+    struct address address;   /* found only; label folded */
     enum failure_cause cause; /* failed only, and the next three */
     uint16_t status;
     uint16_t attempts; /* filled for any outcome it counts as retried; kept for failed only */
@@ -81,8 +81,7 @@ int answer_reader_open(struct answer_reader *reader, const void *data, size_t by
 uint32_t answer_reader_share(const struct answer_reader *reader);
 uint32_t answer_reader_rows(const struct answer_reader *reader);
 /* answer_reader_next: 1 and *out, 0 at the end, -1 on error. */
-int answer_reader_next(struct answer_reader *reader, struct settled_answer *out,
-                       struct error *err);
+int answer_reader_next(struct answer_reader *reader, struct settled_answer *out, struct error *err);
 void answer_reader_close(struct answer_reader *reader); /* closing a zeroed one does nothing */
 
 #endif

@@ -42,9 +42,9 @@ int point_file_read(const char *directory, const char run[RUN_ID_BYTES], uint64_
                     uint32_t shares, uint32_t share, struct point_file *out, struct error *err);
 
 /* point_file_parse: the same from memory (fuzzed); name stands for the file in errors. */
-int point_file_parse(const void *data, size_t bytes, const char run[RUN_ID_BYTES],
-                     uint64_t points, uint32_t shares, uint32_t share, const char *name,
-                     struct point_file *out, struct error *err);
+int point_file_parse(const void *data, size_t bytes, const char run[RUN_ID_BYTES], uint64_t points,
+                     uint32_t shares, uint32_t share, const char *name, struct point_file *out,
+                     struct error *err);
 
 void point_file_free(struct point_file *file); /* zeroes it */
 
