@@ -140,7 +140,7 @@ void *worker_thread(void *worker);
 /* retry_push: ask again after a short, jittered back-off that grows with the tries. */
 int retry_push(struct worker *worker, struct question question, struct error *err);
 
-/* retry_wait: seconds until the earliest is due, <= 0 when one is; INFINITY when none waits. */
+/* retry_wait: seconds until the earliest is due, 0 when one is; INFINITY when none waits. */
 double retry_wait(const struct worker *worker);
 
 /* retry_due: how many of at most `limit` are due now. */

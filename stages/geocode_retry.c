@@ -48,7 +48,10 @@ int retry_push(struct worker *worker, struct question question, struct error *er
 
 double retry_wait(const struct worker *worker)
 {
-    return worker->waiting == 0 ? INFINITY : worker->retries[0].due - clock_monotonic();
+    if (worker->waiting == 0)
+        return INFINITY;
+    double wait = worker->retries[0].due - clock_monotonic();
+    return wait > 0 ? wait : 0;
 }
 
 size_t retry_due(const struct worker *worker, size_t limit)

@@ -290,7 +290,8 @@ static int supervise(struct refresh *refresh, struct error *err)
             !line->parameters_changed)
             line_sleep(line, SUPERVISE_INTERVAL);
         bool failed = refresh->failed;
-        bool stopped = line->wish != WISH_WORK;
+        /* Also when a resume came right after the pause: the stations have seen the pause. */
+        bool stopped = line->wish != WISH_WORK || control_ending(&line->control);
         bool changed = line->parameters_changed;
         bool complete = refresh->tiles_pending == 0;
         if (failed && err != NULL)
