@@ -124,7 +124,8 @@ int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
     if (asprintf(&temporary, "%s.tmp", directory) < 0)
         return error_memory(err, directory);
     int result = -1;
-    if (durable_remove_directory(temporary, err) != 0 || durable_remove_directory(directory, err) != 0 ||
+    if (durable_remove_directory(temporary, err) != 0 ||
+        durable_remove_directory(directory, err) != 0 ||
         durable_make_directory(temporary, err) != 0 ||
         selection_open(&selection, cache, parameters, ledger, retry_of, control, progress, err) !=
             0)
