@@ -66,6 +66,26 @@ static void on_signal(uv_signal_t *handle, int number)
         daemon_stop(daemon);
 }
 
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+/* Make the threads of libuv's pool now, deaf to signals: when the handles are closed in the end,
+ * blocking signals in our own thread must be enough. */
+static int start_pool(uv_loop_t *loop)
+{
+    uv_work_t work;
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    int status = uv_queue_work(loop, &work, do_nothing, NULL);
+    if (status == 0)
+        (void)uv_run(loop, UV_RUN_DEFAULT);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
 static int open_loop(struct daemon *daemon, struct error *err)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -75,6 +95,9 @@ static int open_loop(struct daemon *daemon, struct error *err)
     daemon->loop_ready = true;
     (void)uv_timer_init(&daemon->loop, &daemon->waiter_timer);
     daemon->waiter_timer.data = daemon;
+    status = start_pool(&daemon->loop);
+    if (status != 0)
+        return error_set(err, ERROR_IO, "cannot start threads: %s", uv_strerror(status));
     for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         status = uv_signal_init(&daemon->loop, &daemon->signals[i]);
         if (status != 0)
@@ -140,7 +163,7 @@ void daemon_stop(struct daemon *daemon)
     import_cancel(daemon);
 }
 
-/* From here on a signal can't find its handle: it waits for the end of the process. */
+/* Without their handles, signals would kill: they wait for the end of the process. */
 static void close_loop(struct daemon *daemon)
 {
     sigset_t all;
