@@ -46,6 +46,15 @@ static unsigned terminal_width(unsigned *height)
     return known ? size.ws_col : 80;
 }
 
+/* How many of the bytes fit into so many columns; never half a character. */
+static size_t fitting(const char *text, size_t bytes, unsigned columns)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (((unsigned char)text[i] & 0xC0) != 0x80 && columns-- == 0)
+            return i;
+    return bytes;
+}
+
 /* Each line is cut at the terminal's width as it is now, so a smaller window wraps nothing. */
 static void draw_screen(const struct buffer *text)
 {
@@ -55,7 +64,7 @@ static void draw_screen(const struct buffer *text)
     while (at < end && drawn + 1 < height) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         size_t length = (size_t)((newline != NULL ? newline : end) - at);
-        (void)fwrite(at, 1, length < width ? length : width, stdout);
+        (void)fwrite(at, 1, fitting(at, length, width), stdout);
         (void)fputs(ERASE_TO_LINE_END "\r\n", stdout);
         at = newline != NULL ? newline + 1 : end;
         drawn++;
@@ -68,7 +77,7 @@ static void draw_bar(const struct buffer *text)
 {
     unsigned height, width = terminal_width(&height);
     (void)putchar('\r');
-    (void)fwrite(text->data, 1, text->used < width ? text->used : width - 1, stdout);
+    (void)fwrite(text->data, 1, fitting((const char *)text->data, text->used, width - 1), stdout);
     (void)fputs(ERASE_TO_LINE_END, stdout);
     (void)fflush(stdout);
 }
