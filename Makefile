@@ -112,15 +112,22 @@ $(BUILD)/tests/refreshd: $(DAEMON_OBJECTS) $(SUPPORT_OBJECTS) $(LIBRARY)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# Preloaded into refreshd: makes a chosen call that changes files fail or be the last.
+$(BUILD)/tests/fault_shim.so: tests/shim/fault_shim.c
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O1 -shared -fPIC -o $@ $<
+
+E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so
 .PRECIOUS: $(BUILD)/%.o
 .PHONY: test-programs unit e2e
-test-programs: all $(UNIT_PROGRAMS) $(BUILD)/tests/refreshd
+test-programs: all $(UNIT_PROGRAMS) $(E2E_PROGRAMS)
 
 unit: $(UNIT_PROGRAMS)
 	@set -e; for program in $(UNIT_PROGRAMS); do echo "== $$program"; $$program; done
 
 PYTEST_FLAGS ?=
-e2e: all $(BUILD)/tests/refreshd
+e2e: all $(E2E_PROGRAMS)
 	REFRESHD_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
 		$(PYTEST_FLAGS) tests/e2e
 
@@ -146,7 +153,7 @@ check-san: deps-test
 
 # --- style: formatting, banned calls, file maps ---------------------------------
 SOURCES := $(foreach d,$(LIB_DIRS) daemon geocoder/gazetteer tests tests/unit tests/fuzz tests/bench \
-	tests/support tests/places,$(wildcard $(d)/*.c $(d)/*.h))
+	tests/support tests/shim tests/places,$(wildcard $(d)/*.c $(d)/*.h))
 .PHONY: lint format
 lint:
 	tests/lint.sh $(SOURCES)

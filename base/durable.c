@@ -197,26 +197,37 @@ int durable_sync_directory(const char *path, struct error *err)
     return result;
 }
 
+/* Make path, and before it its parents where they are missing. */
+static int make_directories(const char *path, struct error *err)
+{
+    if (mkdir(path, 0750) == 0)
+        return sync_parent(path, err);
+    if (errno == EEXIST)
+        return 0;
+    if (errno != ENOENT)
+        return error_io(err, errno, "make directory", path);
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return error_memory(err, path);
+    const char *parent = dirname(copy);
+    int result = strcmp(parent, path) == 0 ? error_io(err, ENOENT, "make directory", path)
+                                           : make_directories(parent, err);
+    free(copy);
+    if (result != 0)
+        return -1;
+    if (mkdir(path, 0750) != 0 && errno != EEXIST)
+        return error_io(err, errno, "make directory", path);
+    return sync_parent(path, err);
+}
+
 int durable_make_directory(const char *path, struct error *err)
 {
-    char partial[PATH_MAX];
-    size_t length = strlen(path);
-    if (length == 0 || length >= sizeof partial)
-        return error_set(err, ERROR_VALUE, "directory name is empty or too long: \"%s\"", path);
-    memcpy(partial, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (partial[i] != '/' && partial[i] != '\0')
-            continue;
-        partial[i] = '\0';
-        if (mkdir(partial, 0750) == 0) {
-            if (sync_parent(partial, err) != 0)
-                return -1;
-        } else if (errno != EEXIST) {
-            return error_io(err, errno, "make directory", partial);
-        }
-        partial[i] = i < length ? '/' : '\0';
-    }
     struct stat status;
+    size_t length = strlen(path);
+    if (length == 0 || length >= PATH_MAX)
+        return error_set(err, ERROR_VALUE, "directory name is empty or too long: \"%s\"", path);
+    if (make_directories(path, err) != 0)
+        return -1;
     if (stat(path, &status) != 0)
         return error_io(err, errno, "read", path);
     if (!S_ISDIR(status.st_mode))
