@@ -128,14 +128,16 @@ def frames(data):
 def test_an_import_that_is_cut_is_not_published(running):
     before = running.json("cache", "info")
     data = running.root.joinpath("points.csv").read_bytes()
-    for end in (b"", b"\xff\xff\xff\xff"):
+    whole_rows = frames(b"lat,lon\n1,2\n3,4\n")
+    for bytes_, refused in ((whole_rows, False), (frames(data), False), (whole_rows + b"\xff" * 4, True)):
         raw = Raw(running)
         wait_for(lambda: raw.call("import", format="csv", name="x")["ok"], what="no import to go on")
-        raw.send(frames(data) + end)
-        if end:
+        raw.send(bytes_)
+        time.sleep(0.05)  # so that it is read before the end is seen; the test holds without
+        if refused:
             assert raw.reply()["ok"] is False
         raw.close()
-    wait_for(lambda: running.log.read_text().count("import_failed") == 2, what="both to be given up")
+    wait_for(lambda: running.log.read_text().count("import_failed") == 3, what="all to be given up")
     assert running.json("cache", "info") == before
     running.ctl("start", "--wait")
 
