@@ -1,0 +1,322 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "stages/geocode.h"
+#include "stages/pointfile.h"
+#include "tests/unit/line_rig.h"
+
+#define COUNT 2000
+
+/* A pool of workers whose answers a thread of the test takes. */
+struct bench {
+    struct rig *rig;
+    struct rig_run run;
+    struct geocode_settings settings;
+    struct geocode_parts parts;
+    struct control control;
+    struct geocode_figures figures;
+    struct meter meter;
+    struct geocode_pool *pool;
+    pthread_t taker;
+    _Atomic unsigned taken;
+    uint8_t settled[COUNT]; /* by ordinal: settled + 1 */
+    uint16_t attempts[COUNT];
+    unsigned repeated;
+    _Atomic unsigned failures;
+    struct error failure;
+};
+
+static void failed(void *context, const struct error *err)
+{
+    struct bench *bench = context;
+    bench->failure = *err;
+    atomic_fetch_add(&bench->failures, 1);
+}
+
+static void take_answers(struct bench *bench, const struct answer_batch *batch)
+{
+    struct answer_reader reader;
+    struct settled_answer answer;
+    struct error err;
+    struct slice bytes = answer_batch_bytes(batch);
+    uint64_t first = point_file_first(COUNT, bench->settings.shares, answer_batch_share(batch));
+    if (answer_reader_open(&reader, bytes.data, bytes.length, "batch", &err) != 0)
+        abort();
+    int more;
+    while ((more = answer_reader_next(&reader, &answer, &err)) > 0) {
+        uint64_t ordinal = first + answer.ordinal;
+        bench->repeated += bench->settled[ordinal] != 0;
+        bench->settled[ordinal] = (uint8_t)(answer.settled + 1);
+        bench->attempts[ordinal] = answer.attempts;
+        atomic_fetch_add(&bench->taken, 1);
+    }
+    if (more < 0) {
+        fprintf(stderr, "%s\n", err.message);
+        abort();
+    }
+    answer_reader_close(&reader);
+}
+
+static void *taker_thread(void *context)
+{
+    struct bench *bench = context;
+    struct answer_batch *batch;
+    int popped;
+    while ((popped = channel_pop(bench->parts.channel, 0.1, &batch)) >= 0) {
+        if (popped == 0)
+            continue;
+        take_answers(bench, batch);
+        answer_batch_free(batch);
+    }
+    return NULL;
+}
+
+static struct bench *set_up(unsigned shares)
+{
+    struct error err;
+    struct bench *bench = calloc(1, sizeof *bench);
+    assert_non_null(bench);
+    bench->rig = rig_open(COUNT);
+    bench->rig->parameters.shares = shares;
+    rig_run_open(bench->rig, &bench->run);
+    bench->settings = (struct geocode_settings){.points_directory = bench->rig->points,
+                                                .points = COUNT,
+                                                .shares = shares,
+                                                .batch = 1,
+                                                .retries = 2};
+    memcpy(bench->settings.run, bench->run.run.id, RUN_ID_BYTES);
+    bench->control.workers = 3;
+    bench->control.concurrency = 8;
+    bench->parts = (struct geocode_parts){.ledger = bench->run.ledger,
+                                          .limiter = limiter_create(),
+                                          .control = &bench->control,
+                                          .figures = &bench->figures,
+                                          .meter = &bench->meter};
+    bool *done = calloc(shares, sizeof *done);
+    assert_non_null(done);
+    for (unsigned share = 0; share < shares; share++) /* empty shares have no file */
+        done[share] =
+            point_file_first(COUNT, shares, share) == point_file_first(COUNT, shares, share + 1);
+    assert_int_equal(claims_create(&bench->parts.claims, shares, done, &err), 0);
+    free(done);
+    assert_int_equal(channel_create(&bench->parts.channel, 8, 1 << 20, &err), 0);
+    assert_int_equal(pthread_create(&bench->taker, NULL, taker_thread, bench), 0);
+    return bench;
+}
+
+static void start(struct bench *bench)
+{
+    struct error err;
+    assert_int_equal(rig_geocoder_open(&bench->parts.geocoder, NULL, &err), 0);
+    if (geocode_start(&bench->pool, &bench->settings, &bench->parts, failed, bench, &err) != 0)
+        fail_msg("%s", err.message);
+}
+
+static void wait_taken(const struct bench *bench, unsigned count)
+{
+    double end = clock_monotonic() + 30;
+    while (atomic_load(&bench->taken) < count) {
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    }
+}
+
+/* Wait for the workers' end and until their answers are taken. */
+static void join(struct bench *bench)
+{
+    geocode_join(bench->pool);
+    channel_close(bench->parts.channel);
+    assert_int_equal(pthread_join(bench->taker, NULL), 0);
+    assert_int_equal(bench->figures.in_flight, 0);
+    assert_int_equal(bench->meter.threads, 0);
+}
+
+static void tear_down(struct bench *bench)
+{
+    channel_free(bench->parts.channel);
+    claims_free(bench->parts.claims);
+    limiter_free(bench->parts.limiter);
+    free(bench->parts.geocoder);
+    rig_run_close(&bench->run);
+    rig_close(bench->rig);
+    free(bench);
+}
+
+static void assert_each_once(const struct bench *bench)
+{
+    unsigned most;
+    assert_int_equal(bench->taken, COUNT);
+    assert_int_equal(bench->repeated, 0);
+    assert_int_equal(rig_asked(bench->rig, &most), COUNT);
+    assert_int_equal(most, 1);
+}
+
+static void every_point_is_asked_once(void **state)
+{
+    (void)state;
+    static const struct {
+        bool distant;
+        unsigned shares, batch, latency;
+    } cases[] = {{false, 7, 1, 0}, {true, 7, 1, 0}, {true, 4096, 10, 2}, {true, 1, 1000, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench *bench = set_up(cases[i].shares);
+        bench->rig->geocoder.distant = cases[i].distant;
+        bench->rig->geocoder.latency_ms = cases[i].latency;
+        bench->settings.batch = cases[i].batch;
+        start(bench);
+        join(bench);
+        assert_each_once(bench);
+        assert_int_equal(bench->failures, 0);
+        assert_int_equal(bench->figures.asked, COUNT);
+        assert_int_equal(bench->figures.sent, bench->rig->geocoder.requests);
+        assert_int_equal(claims_active(bench->parts.claims), 0);
+        if (cases[i].batch == 1 && cases[i].distant)
+            assert_int_equal(bench->figures.sent, COUNT);
+        if (cases[i].batch == 10)
+            assert_true(bench->figures.sent <= COUNT / 10 + 3);
+        tear_down(bench);
+    }
+}
+
+static void transient_failures_are_asked_again_permanent_ones_not(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(7);
+    bench->rig->geocoder.flaky_every = 9;
+    bench->rig->geocoder.fail_every = 10;
+    start(bench);
+    join(bench);
+    unsigned failed_points = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_int_not_equal(bench->settled[i], 0);
+        failed_points += bench->settled[i] == SETTLED_FAILED + 1;
+        if (bench->settled[i] == SETTLED_FAILED + 1)
+            assert_int_equal(bench->attempts[i], 1);
+    }
+    assert_int_equal(failed_points, COUNT / 10);
+    unsigned flaky = 0;
+    for (unsigned i = 0; i < COUNT; i++)
+        flaky += i % 9 == 0 && i % 10 != 0;
+    assert_int_equal(bench->figures.retried, flaky);
+    assert_int_equal(bench->figures.asked, COUNT + flaky);
+    tear_down(bench);
+}
+
+static void workers_come_and_go_and_nothing_is_asked_twice(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 2;
+    limiter_set_rate(bench->parts.limiter, 2000);
+    start(bench);
+    for (unsigned round = 1; round <= 8; round++) {
+        wait_taken(bench, round * 150);
+        atomic_store(&bench->control.workers, round % 2 != 0 ? 1 : 4);
+        geocode_wake(bench->pool);
+    }
+    join(bench);
+    assert_each_once(bench);
+    tear_down(bench);
+}
+
+static void stop_hands_over_what_was_in_flight(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    uint32_t share;
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 10;
+    limiter_set_rate(bench->parts.limiter, 2000);
+    start(bench);
+    wait_taken(bench, 100);
+    atomic_store(&bench->control.stop, true);
+    join(bench);
+    unsigned most;
+    assert_int_equal(bench->taken, rig_asked(bench->rig, &most));
+    assert_true(bench->taken < COUNT);
+    assert_int_equal(claims_active(bench->parts.claims), 0);
+    assert_true(claims_next(bench->parts.claims, &share));
+    tear_down(bench);
+}
+
+static void abandon_ends_at_once(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 60000;
+    start(bench);
+    double end = clock_monotonic() + 20;
+    while (atomic_load(&bench->figures.in_flight) < 24) {
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    }
+    atomic_store(&bench->control.abandon, true);
+    join(bench);
+    assert_true(clock_monotonic() < end);
+    assert_int_equal(bench->taken, 0);
+    tear_down(bench);
+}
+
+static void committed_answers_are_not_asked_for(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    unsigned most;
+    rig_commit(bench->rig, &bench->run, 500, 700);
+    start(bench);
+    join(bench);
+    assert_int_equal(rig_asked(bench->rig, &most), COUNT - 200);
+    assert_int_equal(bench->taken, COUNT - 200);
+    for (unsigned i = 500; i < 700; i++)
+        assert_int_equal(bench->settled[i], 0);
+    tear_down(bench);
+}
+
+static void a_damaged_point_file_is_reported(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    char *path = point_file_path(bench->rig->points, 2);
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, "x", 1, 100), 1);
+    close(fd);
+    start(bench);
+    double end = clock_monotonic() + 20;
+    while (atomic_load(&bench->failures) == 0) {
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    }
+    atomic_store(&bench->control.stop, true);
+    join(bench);
+    assert_int_equal(bench->failure.code, ERROR_CORRUPT);
+    assert_non_null(strstr(bench->failure.message, path));
+    free(path);
+    tear_down(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_point_is_asked_once),
+        cmocka_unit_test(transient_failures_are_asked_again_permanent_ones_not),
+        cmocka_unit_test(workers_come_and_go_and_nothing_is_asked_twice),
+        cmocka_unit_test(stop_hands_over_what_was_in_flight),
+        cmocka_unit_test(abandon_ends_at_once),
+        cmocka_unit_test(committed_answers_are_not_asked_for),
+        cmocka_unit_test(a_damaged_point_file_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
