@@ -3,7 +3,8 @@
  *   cache_open(&cache, directory, NULL, err);
  *   cache_nearest(cache, point, 100.0, &hit, err);
  *   cache_entry(cache, &hit, &entry, err);
- *   if (cache_is_stale(cache)) { cache_open(&next, directory, cache, err); ... cache_close(cache); }
+ *   if (cache_is_stale(cache)) { cache_open(&next, directory, cache, err); ... cache_close(cache);
+ * }
  *
  * A cache object never changes: a switch is opening the next and closing the old when its last
  * reader is done. Unchanged pairs are shared between the two (counted), with what they had checked

@@ -16,10 +16,10 @@ struct import_options {
     const char *directory; /* cache directory; the caller holds its lock */
     struct grid grid;      /* for a directory without a manifest; else the manifest's stays */
     enum transfer_format format;
-    const char *name;       /* of the input, for messages ("places.csv", "standard input") */
-    FILE *rejects;          /* NULL: the first bad row is the error. Else bad rows go here */
-    size_t memory;          /* bytes for sorting; 0 = a sensible default */
-    unsigned keep;          /* generations to keep */
+    const char *name;         /* of the input, for messages ("places.csv", "standard input") */
+    FILE *rejects;            /* NULL: the first bad row is the error. Else bad rows go here */
+    size_t memory;            /* bytes for sorting; 0 = a sensible default */
+    unsigned keep;            /* generations to keep */
     const volatile int *stop; /* not NULL: becoming nonzero cancels (ERROR_CANCELED) */
 };
 
@@ -39,8 +39,8 @@ int cache_import(const struct import_options *options, int fd, struct import_res
 
 struct export_options {
     enum transfer_format format;
-    int64_t tile;    /* only this tile; -1 = all */
-    bool has_box;    /* only points in box, edges inclusive */
+    int64_t tile; /* only this tile; -1 = all */
+    bool has_box; /* only points in box, edges inclusive */
     struct box box;
 };
 

@@ -42,9 +42,9 @@ struct answer {
     struct address address; /* found only; label folded; slices live until the next call on
                              * the same session, or for ever: copy before asking again */
     enum failure_cause cause;
-    bool transient;       /* failed only: worth asking again */
-    uint16_t status;      /* last reply's HTTP status, 0 = none */
-    struct slice detail;  /* failed only: one line for a person; lifetime as address */
+    bool transient;      /* failed only: worth asking again */
+    uint16_t status;     /* last reply's HTTP status, 0 = none */
+    struct slice detail; /* failed only: one line for a person; lifetime as address */
 };
 
 struct geocoder_settings {
@@ -55,7 +55,6 @@ struct geocoder_settings {
     const char *user_agent;
     double max_distance; /* metres; 0 = any. An address farther away counts as empty */
 };
-
 
 struct geocoder_provider {
     const char *name;

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 struct control {
-    _Atomic bool stop;  /* finish what is in flight, commit it, end the threads: the daemon stops or
-                         * the run pauses */
+    _Atomic bool stop; /* finish what is in flight, commit it, end the threads: the daemon stops or
+                        * the run pauses */
     _Atomic bool abandon; /* the run is cancelled: end the threads, answers may be dropped */
     _Atomic unsigned workers;
     _Atomic unsigned concurrency; /* requests in flight per worker */

@@ -7,7 +7,7 @@
 #define GATE_TILE_ENTRIES 1000 /* tiles with more entries are judged by themselves as well */
 
 struct gate_limits {
-    double max_lost;            /* shares, 0 to 1 */
+    double max_lost; /* shares, 0 to 1 */
     double max_country_changed;
     double max_changed;
     double max_failed;

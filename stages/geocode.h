@@ -26,8 +26,8 @@ struct geocode_settings {
     char run[RUN_ID_BYTES];
     uint64_t points;
     uint32_t shares;
-    unsigned batch;      /* points per request at most */
-    unsigned retries;    /* more tries for a transient failure */
+    unsigned batch;   /* points per request at most */
+    unsigned retries; /* more tries for a transient failure */
 };
 
 struct geocode_parts {

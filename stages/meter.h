@@ -9,8 +9,8 @@
 #include "base/clock.h"
 
 struct meter {
-    _Atomic uint64_t busy_ns;  /* total over all threads */
-    _Atomic unsigned threads;  /* running now */
+    _Atomic uint64_t busy_ns; /* total over all threads */
+    _Atomic unsigned threads; /* running now */
 };
 
 /* meter_add: a thread was busy since `from` (clock_monotonic). */
