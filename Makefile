@@ -156,7 +156,7 @@ SOURCES := $(foreach d,$(LIB_DIRS) daemon geocoder/gazetteer tests tests/unit te
 	tests/support tests/shim tests/places,$(wildcard $(d)/*.c $(d)/*.h))
 .PHONY: lint format
 lint:
-	tests/lint.sh $(SOURCES)
+	@tests/lint.sh $(SOURCES)
 
 format:
 	clang-format -i $(SOURCES)
