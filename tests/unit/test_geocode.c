@@ -40,8 +40,8 @@ struct bench {
 static void failed(void *context, const struct error *err)
 {
     struct bench *bench = context;
-    bench->failure = *err;
-    atomic_fetch_add(&bench->failures, 1);
+    if (atomic_fetch_add(&bench->failures, 1) == 0)
+        bench->failure = *err;
 }
 
 static void take_answers(struct bench *bench, const struct answer_batch *batch)
