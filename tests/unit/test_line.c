@@ -491,6 +491,40 @@ static void more_point_files_than_points(void **state)
     rig_close(rig);
 }
 
+static void status_tells_pace_and_deadline(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->geocoder.distant = true;
+    rig->parameters.rate = 500;
+    rig->parameters.finish_within = 1;
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    wait_answers(line, 600);
+    line_status(line, &status);
+    assert_int_equal(status.state, LINE_REFRESHING);
+    assert_true(status.points_per_second > 200 && status.points_per_second < 800);
+    assert_true(status.requests_per_second > 200 && status.requests_per_second < 800);
+    assert_true(status.eta > 0 && status.eta < 10);
+    assert_true(status.rate > 400 && status.rate <= 500);
+    assert_int_equal(status.deadline_fits, 0);
+    assert_int_equal(status.bottleneck, STATION_GEOCODE);
+    assert_true(status.shares_active > 0);
+    assert_true(status.requests_sent >= 600);
+    struct line_change longer = {
+        .rate = -1, .finish_within = 3600, .workers = -1, .concurrency = -1};
+    assert_int_equal(line_set(line, &longer, &err), 0);
+    line_status(line, &status);
+    assert_int_equal(status.deadline_fits, 1);
+    assert_int_equal(line_cancel(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(status.last_run.result, RESULT_CANCELLED);
+    line_close(line);
+    rig_close(rig);
+}
+
 static void a_second_start_is_refused(void **state)
 {
     (void)state;
@@ -528,6 +562,7 @@ int main(void)
         cmocka_unit_test(tiles_are_shown_as_they_are_ready),
         cmocka_unit_test(a_damaged_file_pauses_with_its_name),
         cmocka_unit_test(more_point_files_than_points),
+        cmocka_unit_test(status_tells_pace_and_deadline),
         cmocka_unit_test(a_second_start_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,6 +195,24 @@ static void what_was_committed_before_is_caught_up_with(void **state)
     tear_down(&bench);
 }
 
+static void one_missing_answer_keeps_its_tile_waiting(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    set_up(&bench);
+    for (uint32_t share = 0; share < SHARES; share++)
+        rig_commit(bench.rig, &bench.run, share * 100 + (share == 4), share * 100 + 100);
+    start(&bench);
+    push(&bench, 400, 401);
+    assert_int_equal(stop(&bench, &err), 0);
+    assert_int_equal(bench.tiles_ready, tiles_with_points(&bench));
+    assert_false(has_point_file(&bench, 4));
+    for (uint32_t tile = 0; tile < bench.run.tiles; tile++)
+        assert_true(bench.ready[tile] <= 1);
+    tear_down(&bench);
+}
+
 static void more_answers_than_points_end_it(void **state)
 {
     (void)state;
@@ -222,6 +240,7 @@ int main(void)
         cmocka_unit_test(answers_are_committed_by_themselves),
         cmocka_unit_test(every_tile_is_ready_once_and_when_complete),
         cmocka_unit_test(what_was_committed_before_is_caught_up_with),
+        cmocka_unit_test(one_missing_answer_keeps_its_tile_waiting),
         cmocka_unit_test(more_answers_than_points_end_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
