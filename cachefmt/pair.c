@@ -58,8 +58,8 @@ static int read_headers(struct pair *pair, size_t index_bytes, size_t data_bytes
                           pair->data_name, err) != 0)
         return -1;
     const struct pair_section *sections = pair->index_header.section;
-    pair->tree.codes =
-        (const uint64_t *)(const void *)(pair->index + sections[SECTION_CODES].offset);
+    pair->tree.points =
+        (const struct point *)(const void *)(pair->index + sections[SECTION_POINTS].offset);
     pair->tree.count = pair->index_header.entries;
     pair->tree.directory =
         (const uint64_t *)(const void *)(pair->index + sections[SECTION_DIRECTORY].offset);
@@ -141,8 +141,9 @@ int pair_check_index(const struct pair *pair, struct error *err)
         struct checksum sum = checksum_of(pair->index + section->offset, section->bytes);
         if (!checksum_equal(sum, section->checksum))
             return pair_corrupt(pair->index_name,
-                                s == SECTION_CODES ? "the checksum of its codes does not match"
-                                                   : "the checksum of its directory does not match",
+                                s == SECTION_POINTS
+                                    ? "the checksum of its points does not match"
+                                    : "the checksum of its directory does not match",
                                 err);
     }
     return 0;
@@ -285,9 +286,9 @@ int pair_entry(const struct pair *pair, uint64_t row, struct entry *out, struct 
     const struct segment_slot *slot;
     if (pair_quadtree(pair, &tree, err) != 0 || pair_segment(pair, row, &slot, err) != 0)
         return -1;
-    uint64_t code = tree->codes[row]; /* early: its cache miss passes during the decoding */
+    struct point point = tree->points[row]; /* early: its cache miss passes during the decoding */
     if (!segment_entry(&slot->segment, (uint32_t)(row - slot->where.first_row), out))
         return pair_corrupt(pair->data_name, "a row refers to something that is not there", err);
-    out->point = morton_decode(code);
+    out->point = point;
     return 0;
 }

@@ -8,7 +8,7 @@
 #include "cachefmt/pair_segment_builder.h"
 #include "quadtree/morton.h"
 
-#define CODES_AT_ONCE 4096
+#define POINTS_AT_ONCE 4096
 
 struct pair_builder {
     struct durable_file *index, *data;
@@ -20,12 +20,12 @@ struct pair_builder {
     uint64_t outcomes[OUTCOME_COUNT];
     uint32_t oldest, newest;
     uint64_t last_code;
-    XXH3_state_t *codes_state;
+    XXH3_state_t *points_state;
     struct segment_builder segment;
     struct buffer table; /* of struct pair_segment_row */
     uint64_t segment_first;
-    unsigned waiting; /* codes not written yet */
-    uint64_t codes[CODES_AT_ONCE];
+    unsigned waiting; /* points not written yet */
+    struct point points[POINTS_AT_ONCE];
 };
 
 void pair_builder_abort(struct pair_builder *builder)
@@ -36,7 +36,7 @@ void pair_builder_abort(struct pair_builder *builder)
     durable_abort(builder->data);
     segment_builder_free(&builder->segment);
     buffer_free(&builder->table);
-    (void)XXH3_freeState(builder->codes_state);
+    (void)XXH3_freeState(builder->points_state);
     free(builder->index_path);
     free(builder->data_path);
     free(builder->index_temporary);
@@ -62,13 +62,13 @@ int pair_builder_create(struct pair_builder **out, const char *index_path, const
     builder->data_path = strdup(data_path);
     if (asprintf(&builder->index_temporary, "%s.tmp", index_path) < 0)
         builder->index_temporary = NULL;
-    builder->codes_state = XXH3_createState();
+    builder->points_state = XXH3_createState();
     if (builder->index_path == NULL || builder->data_path == NULL ||
-        builder->index_temporary == NULL || builder->codes_state == NULL) {
+        builder->index_temporary == NULL || builder->points_state == NULL) {
         error_memory(err, index_path);
         goto fail;
     }
-    (void)XXH3_128bits_reset(builder->codes_state);
+    (void)XXH3_128bits_reset(builder->points_state);
     if (durable_create(&builder->index, index_path, err) != 0 ||
         durable_create(&builder->data, data_path, err) != 0 ||
         durable_write(builder->index, no_header, sizeof no_header, err) != 0 ||
@@ -81,23 +81,23 @@ fail:
     return -1;
 }
 
-static int write_codes(struct pair_builder *builder, struct error *err)
+static int write_points(struct pair_builder *builder, struct error *err)
 {
-    size_t bytes = builder->waiting * sizeof *builder->codes;
-    (void)XXH3_128bits_update(builder->codes_state, builder->codes, bytes);
+    size_t bytes = builder->waiting * sizeof *builder->points;
+    (void)XXH3_128bits_update(builder->points_state, builder->points, bytes);
     builder->waiting = 0;
-    return durable_write(builder->index, builder->codes, bytes, err);
+    return durable_write(builder->index, builder->points, bytes, err);
 }
 
-/* The codes that wait, and zeros to the end of their section. */
-static int write_last_codes(struct pair_builder *builder, struct error *err)
+/* The points that wait, and zeros to the end of their section. */
+static int write_last_points(struct pair_builder *builder, struct error *err)
 {
-    if (write_codes(builder, err) != 0)
+    if (write_points(builder, err) != 0)
         return -1;
-    uint64_t bytes = pair_codes_bytes(builder->entries);
-    builder->waiting = (unsigned)(bytes / sizeof *builder->codes - builder->entries);
-    memset(builder->codes, 0, builder->waiting * sizeof *builder->codes);
-    return write_codes(builder, err);
+    uint64_t bytes = pair_points_bytes(builder->entries);
+    builder->waiting = (unsigned)(bytes / sizeof *builder->points - builder->entries);
+    memset(builder->points, 0, builder->waiting * sizeof *builder->points);
+    return write_points(builder, err);
 }
 
 static int write_segment(struct pair_builder *builder, struct error *err)
@@ -148,15 +148,15 @@ int pair_builder_add(struct pair_builder *builder, const struct entry *entry, st
         builder->oldest = entry->refreshed_at;
     if (entry->refreshed_at > builder->newest)
         builder->newest = entry->refreshed_at;
-    builder->codes[builder->waiting++] = code;
-    if (builder->waiting == CODES_AT_ONCE && write_codes(builder, err) != 0)
+    builder->points[builder->waiting++] = entry->point;
+    if (builder->waiting == POINTS_AT_ONCE && write_points(builder, err) != 0)
         return -1;
     if (segment_builder_is_full(&builder->segment))
         return write_segment(builder, err);
     return 0;
 }
 
-/* The directory is built over the codes as they lie in the file just written, so that they need
+/* The directory is built over the points as they lie in the file just written, so that they need
  * not be kept in memory. */
 static int write_directory(struct pair_builder *builder, struct pair_section *section,
                            struct error *err)
@@ -170,8 +170,8 @@ static int write_directory(struct pair_builder *builder, struct pair_section *se
     if (result == 0)
         result = mapping_open(&mapping, builder->index_temporary, err);
     if (result == 0) {
-        const void *codes = mapping.data + PAIR_HEADER_BYTES;
-        quadtree_build(codes, builder->entries, directory);
+        const void *points = mapping.data + PAIR_HEADER_BYTES;
+        quadtree_build(points, builder->entries, directory);
         section->offset = durable_size(builder->index);
         section->bytes = bytes;
         section->checksum = checksum_of(directory, bytes);
@@ -200,13 +200,13 @@ static struct pair_header header_of(const struct pair_builder *builder)
 static int finish_bodies(struct pair_builder *builder, struct pair_header *index,
                          struct pair_header *data, struct error *err)
 {
-    struct pair_section *codes = &index->section[SECTION_CODES];
+    struct pair_section *points = &index->section[SECTION_POINTS];
     struct pair_section *table = &data->section[SECTION_SEGMENT_TABLE];
-    if (write_last_codes(builder, err) != 0)
+    if (write_last_points(builder, err) != 0)
         return -1;
-    codes->offset = PAIR_HEADER_BYTES;
-    codes->bytes = pair_codes_bytes(builder->entries);
-    codes->checksum = checksum_from(builder->codes_state);
+    points->offset = PAIR_HEADER_BYTES;
+    points->bytes = pair_points_bytes(builder->entries);
+    points->checksum = checksum_from(builder->points_state);
     if (write_directory(builder, &index->section[SECTION_DIRECTORY], err) != 0 ||
         (builder->segment.rows > 0 && write_segment(builder, err) != 0))
         return -1;

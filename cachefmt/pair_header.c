@@ -94,13 +94,14 @@ static int check_sections(const struct pair_header *header, enum pair_file kind,
     const struct pair_section *section = header->section;
     uint64_t size = header->file_bytes;
     if (kind == PAIR_INDEX) {
-        uint64_t codes = pair_codes_bytes(header->entries);
-        if (header->entries > size / sizeof(uint64_t) || section[SECTION_CODES].bytes != codes ||
-            section[SECTION_CODES].offset != PAIR_HEADER_BYTES ||
-            section[SECTION_DIRECTORY].offset != PAIR_HEADER_BYTES + codes ||
+        uint64_t points = pair_points_bytes(header->entries);
+        if (header->entries > size / sizeof(struct point) ||
+            section[SECTION_POINTS].bytes != points ||
+            section[SECTION_POINTS].offset != PAIR_HEADER_BYTES ||
+            section[SECTION_DIRECTORY].offset != PAIR_HEADER_BYTES + points ||
             section[SECTION_DIRECTORY].bytes != quadtree_directory_bytes(header->entries) ||
-            size - PAIR_HEADER_BYTES < codes ||
-            size - PAIR_HEADER_BYTES - codes != section[SECTION_DIRECTORY].bytes)
+            size - PAIR_HEADER_BYTES < points ||
+            size - PAIR_HEADER_BYTES - points != section[SECTION_DIRECTORY].bytes)
             return corrupt(name, "the header's sections do not fit the file", err);
         return 0;
     }
@@ -188,7 +189,7 @@ void pair_reseal(void *index, size_t index_bytes, void *data, size_t data_bytes)
         return;
     memcpy(&first, index, sizeof first);
     memcpy(&second, data, sizeof second);
-    reseal_section(&first.section[SECTION_CODES], index, index_bytes);
+    reseal_section(&first.section[SECTION_POINTS], index, index_bytes);
     reseal_section(&first.section[SECTION_DIRECTORY], index, index_bytes);
     reseal_segments(&second.section[SECTION_SEGMENT_TABLE], data, data_bytes);
     reseal_section(&second.section[SECTION_SEGMENT_TABLE], data, data_bytes);

@@ -24,7 +24,7 @@ struct pair_section {
     struct checksum checksum;
 };
 
-enum pair_index_section { SECTION_CODES, SECTION_DIRECTORY };
+enum pair_index_section { SECTION_POINTS, SECTION_DIRECTORY };
 enum pair_data_section { SECTION_SEGMENT_TABLE };
 
 enum pair_file { PAIR_INDEX, PAIR_DATA };
@@ -61,12 +61,12 @@ struct pair_segment_row {
 _Static_assert(sizeof(struct pair_header) == PAIR_HEADER_BYTES, "bytes of FORMAT.md");
 _Static_assert(sizeof(struct pair_segment_row) == 48, "bytes of FORMAT.md");
 
-/* pair_codes_bytes: size of the codes' section; the directory behind it begins at a multiple of
+/* pair_points_bytes: size of the points' section; the directory behind it begins at a multiple of
  * PAIR_ALIGNMENT, so that no node of it lies on two cache lines. */
 #define PAIR_ALIGNMENT 64
-static inline uint64_t pair_codes_bytes(uint64_t entries)
+static inline uint64_t pair_points_bytes(uint64_t entries)
 {
-    return (entries * sizeof(uint64_t) + PAIR_ALIGNMENT - 1) & ~(uint64_t)(PAIR_ALIGNMENT - 1);
+    return (entries * sizeof(struct point) + PAIR_ALIGNMENT - 1) & ~(uint64_t)(PAIR_ALIGNMENT - 1);
 }
 
 struct checksum checksum_of(const void *data, size_t bytes);

@@ -19,22 +19,25 @@ static int verify_checksums(const struct pair *pair, struct error *err)
     return 0;
 }
 
-static int verify_codes(const struct pair *pair, const struct quadtree *tree, struct error *err)
+static int verify_points(const struct pair *pair, const struct quadtree *tree, struct error *err)
 {
     struct box box = grid_tile_box(pair->info.grid, pair->info.tile);
+    uint64_t before = 0;
     for (size_t row = 0; row < tree->count; row++) {
-        struct point point = morton_decode(tree->codes[row]);
+        struct point point = tree->points[row];
+        uint64_t code = morton_encode(point);
         if (!point_is_valid(point) || !box_contains(box, point))
             return error_set(err, ERROR_CORRUPT, "%s: row %zu is not in tile %u; " PAIR_ADVICE,
                              pair->index_name, row, pair->info.tile);
-        if (row > 0 && tree->codes[row] <= tree->codes[row - 1])
+        if (row > 0 && code <= before)
             return error_set(err, ERROR_CORRUPT, "%s: row %zu is out of order; " PAIR_ADVICE,
                              pair->index_name, row);
+        before = code;
     }
-    size_t end = pair->index_header.section[SECTION_CODES].bytes / sizeof *tree->codes;
+    size_t end = pair->index_header.section[SECTION_POINTS].bytes / sizeof *tree->points;
     for (size_t at = tree->count; at < end; at++) {
-        if (tree->codes[at] != 0)
-            return pair_corrupt(pair->index_name, "the space behind its codes is not zero", err);
+        if (tree->points[at].lat != 0 || tree->points[at].lon != 0)
+            return pair_corrupt(pair->index_name, "the space behind its points is not zero", err);
     }
     return 0;
 }
@@ -47,11 +50,11 @@ static int verify_directory(const struct pair *pair, const struct quadtree *tree
     uint64_t *directory = malloc(bytes);
     if (directory == NULL)
         return error_memory(err, pair->index_name);
-    quadtree_build(tree->codes, tree->count, directory);
+    quadtree_build(tree->points, tree->count, directory);
     int differs = memcmp(directory, tree->directory, bytes);
     free(directory);
     if (differs != 0)
-        return pair_corrupt(pair->index_name, "the directory is not that of its codes", err);
+        return pair_corrupt(pair->index_name, "the directory is not that of its points", err);
     return 0;
 }
 
@@ -101,7 +104,7 @@ int pair_verify(const struct pair *pair, bool deep, struct error *err)
     if (!deep)
         return 0;
     const struct quadtree *tree;
-    if (pair_quadtree(pair, &tree, err) != 0 || verify_codes(pair, tree, err) != 0 ||
+    if (pair_quadtree(pair, &tree, err) != 0 || verify_points(pair, tree, err) != 0 ||
         verify_directory(pair, tree, err) != 0 || verify_text(pair, err) != 0)
         return -1;
     return verify_entries(pair, err);

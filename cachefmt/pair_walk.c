@@ -1,12 +1,11 @@
 #include <string.h>
 
 #include "cachefmt/pair_reader.h"
-#include "quadtree/morton.h"
 
 /* What a cursor keeps between entries; lies in pair_cursor.state. */
 struct __attribute__((may_alias)) walk {
     const struct segment *segment; /* NULL before the first entry */
-    const uint64_t *codes;
+    const struct point *points;
     uint64_t first_row; /* of the segment */
     uint64_t end_row;   /* of the segment */
     struct table_block block;
@@ -33,7 +32,7 @@ static int enter_segment(struct pair_cursor *cursor, struct walk *walk, struct e
     if (pair_quadtree(cursor->pair, &tree, err) != 0 ||
         pair_segment(cursor->pair, cursor->row, &slot, err) != 0)
         return -1;
-    walk->codes = tree->codes;
+    walk->points = tree->points;
     walk->segment = &slot->segment;
     walk->first_row = slot->where.first_row;
     walk->end_row = slot->where.first_row + slot->where.rows;
@@ -105,7 +104,7 @@ int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
     walk->fresh = false;
     walk->bit = bit;
     copy_entry(out, &walk->entry);
-    out->point = morton_decode(walk->codes[cursor->row]);
+    out->point = walk->points[cursor->row];
     cursor->row++;
     return 1;
 }
@@ -127,7 +126,7 @@ int pair_next_date(struct pair_cursor *cursor, struct entry *out, struct error *
     }
     if (segment->rows.varying > 0)
         walk->bit += walk->block.stride;
-    out->point = morton_decode(walk->codes[cursor->row]);
+    out->point = walk->points[cursor->row];
     cursor->row++;
     return 1;
 }

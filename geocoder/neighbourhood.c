@@ -61,13 +61,13 @@ static double chord_between(struct vector a, struct vector b)
 void neighbourhood_vectors(const struct quadtree *tree, struct vector *vectors)
 {
     for (size_t row = 0; row < tree->count; row++)
-        vectors[row] = vector_of(morton_decode(tree->codes[row]));
+        vectors[row] = vector_of(tree->points[row]);
 }
 
 static bool scan(struct gathering *gathering, const struct stretch *stretch)
 {
     for (size_t row = stretch->first; row < stretch->last; row++) {
-        if (!box_contains(gathering->box, morton_decode(gathering->tree->codes[row])))
+        if (!box_contains(gathering->box, gathering->tree->points[row]))
             continue;
         if (gathering->count == MOST_GATHERED)
             return false;

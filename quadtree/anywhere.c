@@ -34,9 +34,9 @@ static void scan_blocks(const struct quadtree *tree, struct best *best, const st
     size_t end =
         region->last + 1 == block_count(tree->count) ? tree->count : (region->last + 1) * BLOCK;
     for (; row < end; row++) {
-        if (!rectangle_contains(region->rectangle, tree->codes[row]))
+        struct point point = tree->points[row];
+        if (!rectangle_contains(region->rectangle, morton_encode(point)))
             continue;
-        struct point point = morton_decode(tree->codes[row]);
         best_offer(best, row, point, haversine_from(&best->origin, point));
     }
 }

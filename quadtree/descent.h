@@ -1,25 +1,35 @@
 /* Descents from the root of the directory to blocks. Compiled into each file that searches, with
- * LANES (4 where AVX2 may be used, else 2) set before. */
+ * LANES (8 where AVX-512 may be used, 4 where AVX2 may, else 2) set before. */
 #ifndef REFRESHD_QUADTREE_DESCENT_H
 #define REFRESHD_QUADTREE_DESCENT_H
 
 #include "quadtree/search.h"
 
-#if LANES == 4
+#if LANES > 2
 #include <immintrin.h>
 #endif
 
 /* The place of code in a node: how many of its keys but the first are not above it. */
 static inline size_t place_in_node(const uint64_t *keys, uint64_t code)
 {
-#if LANES == 4
+#if LANES == 8
+    __m512i wanted = _mm512_set1_epi64((long long)code);
+    unsigned not_above = 0;
+    for (size_t i = 0; i < FANOUT; i += 8)
+        not_above += (unsigned)__builtin_popcount(
+            _mm512_cmple_epu64_mask(_mm512_loadu_si512(keys + i), wanted));
+    return not_above - (not_above > 0);
+#elif LANES == 4
     /* Signed comparison is right: no code of a valid point, nor the padding, has the top bit. */
     __m256i wanted = _mm256_set1_epi64x((long long)code);
-    __m256i low = _mm256_loadu_si256((const __m256i_u *)keys);
-    __m256i high = _mm256_loadu_si256((const __m256i_u *)(keys + 4));
-    int above = _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(low, wanted))) |
-                _mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(high, wanted))) << 4;
-    return 7 - (size_t)__builtin_popcount((unsigned)above & 0xfe);
+    __m256i above = _mm256_setzero_si256();
+    for (size_t i = 0; i < FANOUT; i += 4)
+        above = _mm256_sub_epi64(
+            above, _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i_u *)(keys + i)), wanted));
+    uint64_t sums[4];
+    _mm256_storeu_si256((__m256i_u *)sums, above);
+    size_t not_above = FANOUT - (size_t)(sums[0] + sums[1] + sums[2] + sums[3]);
+    return not_above - (not_above > 0);
 #else
     size_t place = 0;
     for (size_t i = 1; i < FANOUT; i++)
@@ -28,13 +38,11 @@ static inline size_t place_in_node(const uint64_t *keys, uint64_t code)
 #endif
 }
 
-/* All codes below a node of the lowest level, ahead of knowing the block: the page walk and the
- * reads then overlap with the read of the node. */
-static inline void prefetch_below_node(const struct quadtree *tree, size_t node)
+/* A node ahead of its use. */
+static inline void prefetch_node(const uint64_t *keys)
 {
-    const uint64_t *codes = tree->codes + (node << (FANOUT_BITS + BLOCK_BITS));
-    for (size_t i = 0; i < FANOUT * BLOCK; i += 8)
-        __builtin_prefetch(codes + i);
+    for (size_t i = 0; i < FANOUT; i += 8)
+        __builtin_prefetch(keys + i);
 }
 
 /* find_blocks: for each code the last block whose first code is not above it (block 0 if none).
@@ -47,16 +55,14 @@ static inline void find_blocks(const struct quadtree *tree, const struct levels 
     for (unsigned level = 0; level < levels->depth; level++) {
         const uint64_t *keys = tree->directory + levels->offset[level];
         const uint64_t *below =
-            level + 1 < levels->depth ? tree->directory + levels->offset[level + 1] : tree->codes;
-        unsigned shift = level + 1 < levels->depth ? FANOUT_BITS : BLOCK_BITS;
+            level + 1 < levels->depth ? tree->directory + levels->offset[level + 1] : keys;
         size_t last = levels->keys[level] - 1;
         for (size_t i = 0; i < n; i++) {
             size_t place = blocks[i] << FANOUT_BITS;
             place += place_in_node(keys + place, codes[i]);
             blocks[i] = place < last ? place : last;
-            __builtin_prefetch(below + (blocks[i] << shift));
-            if (level + 2 == levels->depth)
-                prefetch_below_node(tree, blocks[i]);
+            if (level + 1 < levels->depth)
+                prefetch_node(below + (blocks[i] << FANOUT_BITS));
         }
     }
 }

@@ -1,9 +1,9 @@
 /* The search directory: normative layout.
  *
- * Codes are taken in blocks of 16; the last block may be shorter. Level 0 of the directory has one
- * key for each block, the block's first code. Level n+1 has one key for each 8 keys (a node) of
- * level n, the first of them. Levels end with the first that has at most 8 keys, the root. Each
- * level is padded with 0x7fffffffffffffff to a multiple of 8 keys. The directory is all levels one
+ * Points are taken in blocks of 32; the last block may be shorter. Level 0 of the directory has one
+ * key for each block, the Morton code of the block's first point. Level n+1 has one key for each 16
+ * keys (a node) of level n, the first of them. Levels end with the first that has at most 16 keys,
+ * the root. Each level is padded with 0x7fffffffffffffff to a multiple of 16 keys. The directory is all levels one
  * behind the other, the root first, level 0 last; keys are uint64, little-endian. Nothing to
  * choose from, a single block or none, has a directory of no bytes. */
 #define LANES 2
@@ -40,7 +40,7 @@ size_t quadtree_directory_bytes(size_t count)
     return (levels.offset[last] + whole_nodes(levels.keys[last])) * sizeof(uint64_t);
 }
 
-void quadtree_build(const uint64_t *codes, size_t count, uint64_t *directory)
+void quadtree_build(const struct point *points, size_t count, uint64_t *directory)
 {
     struct levels levels;
     levels_of(&levels, count);
@@ -49,7 +49,7 @@ void quadtree_build(const uint64_t *codes, size_t count, uint64_t *directory)
         uint64_t *keys = directory + levels.offset[level];
         size_t used = levels.keys[level];
         for (size_t i = 0; i < used; i++)
-            keys[i] = codes[i * stride];
+            keys[i] = morton_encode(points[i * stride]);
         for (size_t i = used; i < whole_nodes(used); i++)
             keys[i] = DIRECTORY_PADDING;
         stride <<= FANOUT_BITS;
@@ -66,7 +66,7 @@ size_t quadtree_lower_bound(const struct quadtree *tree, uint64_t code)
     find_blocks(tree, &levels, &code, 1, &block);
     size_t row = block * BLOCK;
     size_t end = tree->count - row < BLOCK ? tree->count : row + BLOCK;
-    while (row < end && tree->codes[row] < code)
+    while (row < end && morton_encode(tree->points[row]) < code)
         row++;
     return row;
 }

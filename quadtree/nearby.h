@@ -1,23 +1,29 @@
 /* Nearest entries. Most queries have a neighbour close by, and then this is all that happens:
  *
- *   1. the block of 16 codes that the query's own code falls into gives a first candidate;
+ *   1. the block of points that the query's own code falls into gives a first candidate;
  *   2. its distance draws a rectangle that holds every nearer point; the rectangle is cut at
- *      quadtree lines into at most four parts that are short ranges of codes each;
- *   3. the ranges' blocks are found and scanned, and what lies in the rectangle is compared.
+ *      quadtree lines into at most four parts that are short ranges of codes each, and those that
+ *      lie in the block are done;
+ *   3. the blocks of the other parts are found and visited too.
  *
- * Each step is done for up to GROUP queries at once, so that their memory reads overlap. Inside the
- * rectangle a planar measure decides nearly all comparisons: planar() <= limit holds for every
- * point as near as the best, whatever the curvature (limit's margin sees to it), and only points
- * that pass are put to the haversine. Where the rectangle would touch a pole or the antimeridian,
- * or is too large for the plane, search_anywhere takes over. */
-/* The file that includes this sets LANES and SEARCH_GROUP, the name of the function it makes. */
+ * Each step is done for up to GROUP queries at once, so that their memory reads overlap. A visit
+ * looks at all points of a block by a planar measure, several in each step: planar <= limit holds
+ * for every point as near as the best, whatever the curvature (limit's margin sees to it), and only
+ * points that pass are put to the haversine. Where the rectangle would touch a pole or the
+ * antimeridian, or is too large for the plane, search_anywhere takes over.
+ *
+ * The file that includes this sets LANES and SEARCH_GROUP, the name of the function it makes. */
 #include <string.h>
 
 #include "quadtree/descent.h"
 
 #define PARTS 4
-#define FEW_BLOCKS 4 /* a longer range is cut further before it is scanned */
+#define FEW_BLOCKS 4 /* a longer range is cut further before it is visited */
 #define WALK_LIMIT 66
+#define UNKNOWN SIZE_MAX
+
+#define TWO_TO_31 2147483648.0
+#define TWO_TO_52 4503599627370496.0
 
 /* haversine per planar square unit, near the query */
 #define HAVERSINE_PER_SQUARE ((RADIANS_PER_UNIT / 2) * (RADIANS_PER_UNIT / 2))
@@ -25,32 +31,32 @@
 struct seeker {
     struct best best;
     uint64_t code;
-    double x, y;   /* of the query, in units from the south-west corner of the world */
-    double squash; /* cosine squared */
-    double widen;  /* 1 / cosine */
-    double up;     /* half height of the rectangle around the best, radians */
-    double spread; /* planar square per haversine, margin included */
-    double limit;  /* planar square that nothing as near as best exceeds */
-    size_t home;   /* block */
-    bool anywhere; /* leave it to search_anywhere */
+    double x, y;           /* of the query, in units from the south-west corner of the world */
+    double lane_x, lane_y; /* the same as number_lanes counts them */
+    double squash;         /* cosine squared */
+    double widen;          /* 1 / cosine */
+    double up;             /* half height of the rectangle around the best, radians */
+    double spread;         /* planar square per haversine, margin included */
+    double limit;          /* planar square that nothing as near as best exceeds */
+    size_t home;           /* block */
+    bool anywhere;         /* leave it to search_anywhere */
 };
 
 struct part {
     struct rectangle rectangle;
-    size_t block; /* to begin the scan at */
+    size_t block; /* to begin with */
     unsigned seeker;
 };
 
-static inline double planar(const struct seeker *seeker, uint64_t code)
+static inline void prefetch_block(const struct quadtree *tree, size_t block)
 {
-    double right = (double)(int64_t)morton_gather(code) - seeker->x;
-    double up = (double)(int64_t)morton_gather(code >> 1) - seeker->y;
-    return up * up + right * right * seeker->squash;
+    const struct point *points = tree->points + block * BLOCK;
+    for (size_t i = 0; i < BLOCK; i += 8)
+        __builtin_prefetch(points + i);
 }
 
-static void offer(struct seeker *seeker, size_t row, uint64_t code)
+static void offer(struct seeker *seeker, size_t row, struct point point)
 {
-    struct point point = morton_decode(code);
     if (best_offer(&seeker->best, row, point, haversine_from(&seeker->best.origin, point)))
         seeker->limit = seeker->best.haversine * seeker->spread;
 }
@@ -61,6 +67,8 @@ static void begin(struct seeker *seeker, struct point query, double haversine)
     seeker->code = morton_encode(query);
     seeker->x = (double)((int64_t)query.lon + LONGITUDE_LIMIT);
     seeker->y = (double)((int64_t)query.lat + LATITUDE_LIMIT);
+    seeker->lane_x = (double)query.lon + TWO_TO_31;
+    seeker->lane_y = (double)query.lat + TWO_TO_31;
     seeker->squash = seeker->best.origin.cosine * seeker->best.origin.cosine;
     seeker->widen = 1 / seeker->best.origin.cosine;
     seeker->anywhere = false;
@@ -111,27 +119,23 @@ static bool rectangle_around(const struct seeker *seeker, struct rectangle *out)
 typedef uint64_t lanes __attribute__((vector_size(8 * LANES)));
 typedef double numbers __attribute__((vector_size(8 * LANES)));
 
-static inline lanes gather_lanes(lanes bits)
-{
-    bits &= 0x5555555555555555ULL;
-    bits = (bits | bits >> 1) & 0x3333333333333333ULL;
-    bits = (bits | bits >> 2) & 0x0f0f0f0f0f0f0f0fULL;
-    bits = (bits | bits >> 4) & 0x00ff00ff00ff00ffULL;
-    bits = (bits | bits >> 8) & 0x0000ffff0000ffffULL;
-    return (bits | bits >> 16) & 0x00000000ffffffffULL;
-}
+/* What a visit has seen of a block: the planar square of each point. */
+struct sight {
+    numbers squares[BLOCK / LANES];
+    size_t nearest; /* of them */
+    double square;  /* the least, or barely less */
+};
 
-/* The numbers of 32-bit integers: as the low bits of 2^52, less 2^52. */
-#define TWO_TO_52 4503599627370496.0
+/* The numbers of int32, plus 2^31: as the low bits of 2^52, less 2^52. */
 static inline numbers number_lanes(lanes integers)
 {
-    return (numbers)(integers | 0x4330000000000000ULL) - TWO_TO_52;
+    return (numbers)((integers ^ 0x80000000ULL) | 0x4330000000000000ULL) - TWO_TO_52;
 }
 
-static inline numbers planar_lanes(const struct seeker *seeker, lanes codes)
+static inline numbers planar_lanes(const struct seeker *seeker, lanes points)
 {
-    numbers right = number_lanes(gather_lanes(codes)) - seeker->x;
-    numbers up = number_lanes(gather_lanes(codes >> 1)) - seeker->y;
+    numbers right = number_lanes(points >> 32) - seeker->lane_x;
+    numbers up = number_lanes(points & 0xffffffffULL) - seeker->lane_y;
     return up * up + right * right * seeker->squash;
 }
 
@@ -141,25 +145,22 @@ static inline numbers lesser(numbers a, numbers b)
     return (numbers)(((lanes)a & first) | ((lanes)b & ~first));
 }
 
-/* visit_home: take the best of the home block, by the planar measure first. */
-static void visit_home(const struct quadtree *tree, struct seeker *seeker)
+/* look: measure the whole block. The index of each point rides in the lowest bits of its square
+ * while the least is looked for. */
+static inline void look(const struct point *points, const struct seeker *seeker,
+                        struct sight *sight)
 {
-    size_t first = seeker->home * BLOCK;
-    size_t n = tree->count - first < BLOCK ? tree->count - first : BLOCK;
-    lanes codes[BLOCK / LANES];
-    numbers squares[BLOCK / LANES];
-    if (n < BLOCK)
-        memset(codes, 0xff, sizeof codes);
-    memcpy(codes, tree->codes + first, n == BLOCK ? sizeof codes : n * sizeof(uint64_t));
     lanes index = {0, 1};
     for (size_t i = 2; i < LANES; i++)
         index[i] = i;
     numbers least = (numbers){0} + INFINITY;
 #pragma GCC unroll 8
     for (size_t i = 0; i < BLOCK / LANES; i++) {
-        squares[i] = planar_lanes(seeker, codes[i]);
-        numbers marked = (numbers)(((lanes)squares[i] & ~(uint64_t)(BLOCK - 1)) | index);
-        least = lesser(marked, least);
+        lanes here;
+        memcpy(&here, points + i * LANES, sizeof here);
+        sight->squares[i] = planar_lanes(seeker, here);
+        lanes marked = ((lanes)sight->squares[i] & ~(uint64_t)(BLOCK - 1)) | index;
+        least = lesser((numbers)marked, least);
         index += LANES;
     }
     double lowest = least[0];
@@ -167,39 +168,53 @@ static void visit_home(const struct quadtree *tree, struct seeker *seeker)
         lowest = least[i] < lowest ? least[i] : lowest;
     uint64_t bits;
     memcpy(&bits, &lowest, sizeof bits);
-    size_t nearest = bits & (BLOCK - 1);
-    if (nearest >= n)
-        nearest = 0;
-    offer(seeker, first + nearest, tree->codes[first + nearest]);
-    set_limit(seeker);
-    if (seeker->anywhere)
-        return;
+    sight->nearest = bits & (BLOCK - 1);
+    bits &= ~(uint64_t)(BLOCK - 1);
+    memcpy(&sight->square, &bits, sizeof bits);
+}
+
+static inline unsigned count_within(const struct sight *sight, double limit)
+{
     lanes near = {0};
 #pragma GCC unroll 8
     for (size_t i = 0; i < BLOCK / LANES; i++)
-        near -= (lanes)(squares[i] <= seeker->limit);
-    uint64_t as_near = 0;
+        near -= (lanes)(sight->squares[i] <= limit);
+    uint64_t sum = 0;
     for (size_t i = 0; i < LANES; i++)
-        as_near += near[i];
-    if (as_near <= 1)
-        return;
-    for (size_t i = 0; i < n; i++)
-        if (squares[i / LANES][i % LANES] <= seeker->limit && i != nearest)
-            offer(seeker, first + i, tree->codes[first + i]);
+        sum += near[i];
+    return (unsigned)sum;
 }
 
-static void scan_block(const struct quadtree *tree, struct seeker *seeker, size_t block,
-                       struct rectangle rectangle)
+/* visit: put to the seeker every point of a block that could be as near as its best. The home
+ * block's visit draws the limit in the first place. */
+static void visit(const struct quadtree *tree, struct seeker *seeker, size_t block, bool home)
 {
     size_t first = block * BLOCK;
     size_t n = tree->count - first < BLOCK ? tree->count - first : BLOCK;
-    const uint64_t *codes = tree->codes + first;
+    const struct point *points = tree->points + first;
+    struct point padded[BLOCK];
+    struct sight sight;
+    if (n < BLOCK) {
+        for (size_t i = 0; i < BLOCK; i++)
+            padded[i] = points[i < n ? i : n - 1];
+        points = padded;
+    }
+    look(points, seeker, &sight);
+    size_t nearest = sight.nearest < n ? sight.nearest : n - 1;
+    if (home) {
+        offer(seeker, first + nearest, points[nearest]);
+        set_limit(seeker);
+        if (seeker->anywhere || count_within(&sight, seeker->limit) <= 1)
+            return;
+    } else if (sight.square > seeker->limit) {
+        return;
+    }
     for (size_t i = 0; i < n; i++)
-        if (rectangle_contains(rectangle, codes[i]) && planar(seeker, codes[i]) <= seeker->limit)
-            offer(seeker, first + i, codes[i]);
+        if (sight.squares[i / LANES][i % LANES] <= seeker->limit && !(home && i == nearest))
+            offer(seeker, first + i, points[i]);
 }
 
-/* A lower bound of planar() over a rectangle. */
+/* A lower bound of the planar square over a rectangle. */
 static double planar_to(const struct seeker *seeker, struct rectangle r)
 {
     double west = (double)(int64_t)morton_gather(r.low) - seeker->x;
@@ -215,7 +230,7 @@ struct stretch {
     size_t first, last; /* blocks, inclusive */
 };
 
-/* walk: scan a rectangle that spans many blocks, nearest parts first, cutting it until a part is
+/* walk: visit a rectangle that spans many blocks, nearest parts first, cutting it until a part is
  * short or too far. Both halves of a cut keep to its blocks and share one at most, so the walk ends
  * whatever the directory says. */
 static void walk(const struct quadtree *tree, const struct levels *levels, struct seeker *seeker,
@@ -230,7 +245,7 @@ static void walk(const struct quadtree *tree, const struct levels *levels, struc
             continue;
         if (now.last - now.first < FEW_BLOCKS || now.rectangle.low == now.rectangle.high) {
             for (size_t block = now.first; block <= now.last; block++)
-                scan_block(tree, seeker, block, now.rectangle);
+                visit(tree, seeker, block, false);
             continue;
         }
         struct stretch halves[2] = {now, now};
@@ -251,21 +266,20 @@ static void walk(const struct quadtree *tree, const struct levels *levels, struc
     }
 }
 
-static void scan_part(const struct quadtree *tree, const struct levels *levels,
-                      struct seeker *seeker, const struct part *part)
+static void visit_part(const struct quadtree *tree, const struct levels *levels,
+                       struct seeker *seeker, const struct part *part)
 {
-    struct rectangle rectangle = part->rectangle;
+    const struct rectangle rectangle = part->rectangle;
+    const uint64_t *first_codes = tree->directory + levels->offset[levels->depth - 1];
+    size_t block = part->block;
     if (planar_to(seeker, rectangle) > seeker->limit)
         return;
-    size_t block = part->block;
-    for (unsigned scanned = 0; block < levels->blocks; block++, scanned++) {
-        if (tree->codes[block * BLOCK] > rectangle.high)
+    for (unsigned visited = 0; visited < FEW_BLOCKS; visited++, block++) {
+        if (block >= levels->blocks || (visited > 0 && first_codes[block] > rectangle.high))
             return;
-        if (scanned == FEW_BLOCKS)
-            break;
-        scan_block(tree, seeker, block, rectangle);
+        visit(tree, seeker, block, false);
     }
-    if (block >= levels->blocks)
+    if (block >= levels->blocks || first_codes[block] > rectangle.high)
         return;
     size_t last;
     find_blocks(tree, levels, &rectangle.high, 1, &last);
@@ -294,31 +308,59 @@ static unsigned cut(struct rectangle whole, struct rectangle parts[PARTS])
     return n;
 }
 
-/* plan: the parts still to scan around a seeker's best; what lies in the home block is done. */
+/* plan: the parts still to visit around a seeker's best; what lies in the home block is done. Most
+ * parts begin in a block beside it, which the directory's keys around it tell at once; the blocks
+ * of the others (UNKNOWN) must be found. */
 static unsigned plan(const struct quadtree *tree, const struct levels *levels,
-                     struct seeker *seeker, struct part out[PARTS], uint64_t codes[PARTS])
+                     struct seeker *seeker, struct part out[PARTS])
 {
     struct rectangle whole, parts[PARTS];
     if (!rectangle_around(seeker, &whole)) {
         seeker->anywhere = true;
         return 0;
     }
-    size_t first = seeker->home * BLOCK;
-    bool last_block = seeker->home + 1 == levels->blocks;
-    uint64_t low = seeker->home == 0 ? 0 : tree->codes[first];
-    uint64_t high = last_block ? UINT64_MAX : tree->codes[first + BLOCK - 1];
-    if (whole.low >= low && whole.high <= high)
+    if (levels->depth == 0)
         return 0;
+    const uint64_t *first_codes = tree->directory + levels->offset[levels->depth - 1];
+    size_t home = seeker->home;
+    uint64_t low = home == 0 ? 0 : first_codes[home];
+    uint64_t next = home + 1 == levels->blocks ? UINT64_MAX : first_codes[home + 1];
+    if (whole.low >= low && whole.high < next)
+        return 0;
+    uint64_t before = home < 2 ? 0 : first_codes[home - 1];
+    uint64_t after = home + 2 >= levels->blocks ? UINT64_MAX : first_codes[home + 2];
     unsigned pieces = cut(whole, parts);
     unsigned n = 0;
     for (unsigned i = 0; i < pieces; i++) {
-        if (parts[i].low >= low && parts[i].high <= high)
+        if (parts[i].low >= low && parts[i].high < next)
             continue;
         out[n].rectangle = parts[i];
-        codes[n] = parts[i].low;
+        out[n].block = parts[i].low < before  ? UNKNOWN
+                       : parts[i].low < low   ? home - 1
+                       : parts[i].low < after ? home + 1
+                                              : UNKNOWN;
         n++;
     }
     return n;
+}
+
+/* Find the blocks that plan could not tell. */
+static void find_parts(const struct quadtree *tree, const struct levels *levels, struct part *parts,
+                       size_t n)
+{
+    uint64_t codes[GROUP * PARTS];
+    size_t blocks[GROUP * PARTS];
+    size_t unknown = 0;
+    for (size_t i = 0; i < n; i++)
+        if (parts[i].block == UNKNOWN)
+            codes[unknown++] = parts[i].rectangle.low;
+    if (unknown > 0)
+        find_blocks(tree, levels, codes, unknown, blocks);
+    for (size_t i = 0, next = 0; i < n; i++) {
+        if (parts[i].block == UNKNOWN)
+            parts[i].block = blocks[next++];
+        prefetch_block(tree, parts[i].block);
+    }
 }
 
 static void finish(const struct quadtree *tree, const struct levels *levels, struct seeker *seeker,
@@ -344,32 +386,28 @@ void SEARCH_GROUP(const struct quadtree *tree, const struct levels *levels,
 {
     struct seeker seekers[GROUP];
     struct part parts[GROUP * PARTS];
-    uint64_t codes[GROUP * PARTS];
-    size_t blocks[GROUP * PARTS];
+    uint64_t codes[GROUP];
+    size_t blocks[GROUP];
     for (size_t i = 0; i < n; i++) {
         begin(&seekers[i], queries[i], haversine);
         codes[i] = seekers[i].code;
     }
     find_blocks(tree, levels, codes, n, blocks);
     for (size_t i = 0; i < n; i++)
-        __builtin_prefetch(tree->codes + blocks[i] * BLOCK + BLOCK / 2);
+        prefetch_block(tree, blocks[i]);
     size_t planned = 0;
     for (size_t i = 0; i < n; i++) {
         seekers[i].home = blocks[i];
-        visit_home(tree, &seekers[i]);
+        visit(tree, &seekers[i], blocks[i], true);
         if (seekers[i].anywhere)
             continue;
-        unsigned more = plan(tree, levels, &seekers[i], parts + planned, codes + planned);
+        unsigned more = plan(tree, levels, &seekers[i], parts + planned);
         for (unsigned j = 0; j < more; j++)
             parts[planned++].seeker = (unsigned)i;
     }
-    find_blocks(tree, levels, codes, planned, blocks);
+    find_parts(tree, levels, parts, planned);
     for (size_t i = 0; i < planned; i++)
-        __builtin_prefetch(tree->codes + blocks[i] * BLOCK + BLOCK / 2);
-    for (size_t i = 0; i < planned; i++) {
-        parts[i].block = blocks[i];
-        scan_part(tree, levels, &seekers[parts[i].seeker], &parts[i]);
-    }
+        visit_part(tree, levels, &seekers[parts[i].seeker], &parts[i]);
     for (size_t i = 0; i < n; i++)
         finish(tree, levels, &seekers[i], radius, &out[i]);
 }

@@ -1,12 +1,14 @@
-/* A linear quadtree: points as sorted Morton codes, with a search directory that is used where it
- * lies, for example in a mapped file. Nothing here allocates or does I/O; reading is safe from any
- * number of threads.
+/* A linear quadtree: points in the order of their Morton codes, with a search directory that is
+ * used where it lies, for example in a mapped file. Nothing here allocates or does I/O; reading is
+ * safe from any number of threads.
  *
- *   codes:     count x uint64, little-endian, strictly ascending
+ *   points:    count x struct point (latitude, longitude: int32, little-endian), 8-byte aligned,
+ *              their Morton codes strictly ascending
  *   directory: quadtree_directory_bytes(count) bytes, made by quadtree_build
  *
- * Hostile codes or directories (checksums are the caller's) give wrong rows, never an access
- * outside the two regions and never an endless loop. */
+ * Points lie there as such and not as codes because a search compares many distances for each code
+ * it compares. Hostile points or directories (checksums are the caller's) give wrong rows, never an
+ * access outside the two regions and never an endless loop. */
 #ifndef REFRESHD_QUADTREE_QUADTREE_H
 #define REFRESHD_QUADTREE_QUADTREE_H
 
@@ -17,21 +19,21 @@
 #include "quadtree/point.h"
 
 struct quadtree {
-    const uint64_t *codes;
+    const struct point *points;
     size_t count;
     const uint64_t *directory; /* layout private to quadtree.c; normative text in FORMAT.md */
 };
 
 struct nearest {
-    size_t row;      /* index into codes */
+    size_t row;      /* index into points */
     double distance; /* metres */
 };
 
-/* quadtree_directory_bytes: size of the directory for count codes (0 for none). */
+/* quadtree_directory_bytes: size of the directory for count points (0 for none). */
 size_t quadtree_directory_bytes(size_t count);
 
-/* quadtree_build: fill the directory for codes. The result depends on the codes alone. */
-void quadtree_build(const uint64_t *codes, size_t count, uint64_t *directory);
+/* quadtree_build: fill the directory for points. The result depends on the points alone. */
+void quadtree_build(const struct point *points, size_t count, uint64_t *directory);
 
 /* quadtree_sort: sort codes ascending in place; scratch holds as many (radix sort). */
 void quadtree_sort(uint64_t *codes, uint64_t *scratch, size_t count);

@@ -6,9 +6,11 @@
 #include "quadtree/morton.h"
 #include "quadtree/quadtree.h"
 
-#define BLOCK_BITS 4 /* codes in a block: two cache lines */
+/* Points in a block: four cache lines that are read side by side. So large a block makes the
+ * directory small enough to stay in the processor's cache, and holds most neighbours of a query. */
+#define BLOCK_BITS 5
 #define BLOCK ((size_t)1 << BLOCK_BITS)
-#define FANOUT_BITS 3 /* keys in a node of the directory: one cache line */
+#define FANOUT_BITS 4 /* keys in a node of the directory: two cache lines */
 #define FANOUT ((size_t)1 << FANOUT_BITS)
 #define DEPTH_LIMIT 20
 #define DIRECTORY_PADDING ((uint64_t)INT64_MAX) /* above every code of a valid point */
@@ -76,11 +78,11 @@ double radius_haversine(double radius);
 void search_anywhere(const struct quadtree *tree, const struct levels *levels, struct best *best);
 
 /* search_group: quadtree_nearest_batch for up to GROUP queries over at least one code; haversine is
- * radius_haversine(radius). The same code is compiled twice: for any x86-64, and for AVX2. */
+ * radius_haversine(radius). The same code is compiled for any x86-64, for AVX2 and for AVX-512. */
 #define GROUP 32
 typedef void search_group(const struct quadtree *tree, const struct levels *levels,
                           const struct point *queries, size_t n, double radius, double haversine,
                           struct nearest *out);
-search_group search_group_any, search_group_avx2;
+search_group search_group_any, search_group_avx2, search_group_avx512;
 
 #endif

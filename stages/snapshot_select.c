@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "quadtree/morton.h"
+
 #define STEP 65536 /* entries between two looks at control */
 
 int selection_open(struct selection *selection, const struct cache *cache,
@@ -53,7 +55,7 @@ int selection_tile(struct selection *selection, uint32_t tile, struct error *err
         return -1;
     const struct pair_info *info = pair_info(pair);
     selection->pair = pair;
-    selection->codes = tree->codes;
+    selection->points = tree->points;
     selection->all_found = info->outcomes[OUTCOME_FOUND] == info->entries;
     pair_walk(&selection->cursor, pair, 0);
     return 0;
@@ -68,7 +70,8 @@ static int is_selected(struct selection *selection, uint64_t row, uint32_t refre
         return 0;
     if (selection->failures == NULL)
         return 1;
-    return failure_walk_has(selection->failures, selection->tile, selection->codes[row], err);
+    return failure_walk_has(selection->failures, selection->tile,
+                            morton_encode(selection->points[row]), err);
 }
 
 static void note_walked(struct selection *selection, uint64_t entries)
@@ -82,7 +85,8 @@ static int64_t fill_known(struct selection *selection, uint64_t *codes, uint8_t 
 {
     uint64_t left = pair_info(selection->pair)->entries - selection->cursor.row;
     size_t count = left < room ? (size_t)left : room;
-    memcpy(codes, selection->codes + selection->cursor.row, count * sizeof *codes);
+    for (size_t i = 0; i < count; i++)
+        codes[i] = morton_encode(selection->points[selection->cursor.row + i]);
     memset(outcomes, OUTCOME_FOUND, count);
     selection->cursor.row += count;
     note_walked(selection, count);
@@ -107,7 +111,7 @@ static int64_t fill_walking(struct selection *selection, uint64_t *codes, uint8_
         int selected = is_selected(selection, row, entry.refreshed_at, err);
         if (selected < 0)
             return -1;
-        codes[count] = selection->codes[row];
+        codes[count] = morton_encode(entry.point);
         outcomes[count] = (uint8_t)entry.outcome;
         count += (size_t)selected;
     }

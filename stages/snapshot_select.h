@@ -25,7 +25,7 @@ struct selection {
     uint32_t tile;
     enum tile_choice choice;
     const struct pair *pair; /* NULL: nothing to fill */
-    const uint64_t *codes;
+    const struct point *points;
     bool all_found; /* every entry of the tile is found before */
     struct pair_cursor cursor;
 };

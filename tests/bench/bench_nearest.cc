@@ -91,7 +91,7 @@ std::vector<point> points_of(const cache *open)
         if (pair_quadtree(one, &tree, &err) != 0)
             fail(err.message);
         for (size_t row = 0; row < tree->count; row++)
-            points.push_back(morton_decode(tree->codes[row]));
+            points.push_back(tree->points[row]);
     }
     return points;
 }

@@ -44,7 +44,7 @@ int places_open(struct places **out, struct error *err)
     }
     double sum = 0;
     for (size_t i = 0; i < places->tree->count; i++) {
-        sum += 1.0 / (unit(places->tree->codes[i]) + 0.002);
+        sum += 1.0 / (unit(morton_encode(places->tree->points[i])) + 0.002);
         places->weight[i] = sum;
     }
     *out = places;
@@ -92,7 +92,7 @@ struct point places_point(const struct places *places, uint64_t number)
     uint64_t seed = number * 4;
     double total = places->weight[places->tree->count - 1];
     size_t place = weighted_place(places, unit(seed) * total);
-    struct point centre = morton_decode(places->tree->codes[place]);
+    struct point centre = places->tree->points[place];
     double away = 200000 * sqrt(-2 * log(1 - unit(seed + 1))) / (1 + 9 * unit(seed + 3));
     double angle = 2 * 3.14159265358979323846 * unit(seed + 2);
     double lat = fmax(-LATITUDE_LIMIT, fmin(LATITUDE_LIMIT, centre.lat + away * sin(angle)));

@@ -15,6 +15,7 @@
 
 struct world {
     uint64_t codes[PLACES], scratch[PLACES];
+    struct point points[PLACES];
     uint64_t *directory;
     struct vector vectors[PLACES];
     struct quadtree tree;
@@ -56,8 +57,10 @@ static struct world *make_world(struct point centre, int64_t spread)
     }
     world->directory = calloc(1, quadtree_directory_bytes(count) + 1);
     assert_non_null(world->directory);
-    quadtree_build(world->codes, count, world->directory);
-    world->tree = (struct quadtree){world->codes, count, world->directory};
+    for (size_t i = 0; i < count; i++)
+        world->points[i] = morton_decode(world->codes[i]);
+    quadtree_build(world->points, count, world->directory);
+    world->tree = (struct quadtree){world->points, count, world->directory};
     neighbourhood_vectors(&world->tree, world->vectors);
     return world;
 }
@@ -139,13 +142,12 @@ static void a_neighbourhood_is_built_where_there_are_places(void **state)
 static void ties_are_left_to_the_quadtree(void **state)
 {
     (void)state;
-    uint64_t codes[2] = {morton_encode((struct point){0, 1000}),
-                         morton_encode((struct point){0, 3000})};
+    const struct point points[2] = {{0, 1000}, {0, 3000}};
     uint64_t directory[64] = {0};
     struct vector vectors[2];
     assert_true(quadtree_directory_bytes(2) <= sizeof directory);
-    quadtree_build(codes, 2, directory);
-    struct quadtree tree = {codes, 2, directory};
+    quadtree_build(points, 2, directory);
+    struct quadtree tree = {points, 2, directory};
     struct neighbourhood around = {0};
     size_t row;
     double chord;

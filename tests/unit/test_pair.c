@@ -268,25 +268,25 @@ static void a_deep_check_finds_nonsense(void **state)
     (void)state;
     struct pair_sample sample;
     struct image image = make_image(&sample, 7, 501, 5);
-    uint64_t *codes = (uint64_t *)(void *)(image.index + PAIR_HEADER_BYTES);
-    uint64_t kept = codes[1];
-    codes[1] = codes[0];
+    struct point *points = (struct point *)(void *)(image.index + PAIR_HEADER_BYTES);
+    struct point kept = points[1];
+    points[1] = points[0];
     expect_deep_problem(&image, "out of order");
-    codes[1] = kept;
+    points[1] = kept;
 
-    kept = codes[0];
-    codes[0] = 0;
+    kept = points[0];
+    points[0] = (struct point){LATITUDE_LIMIT, 0};
     expect_deep_problem(&image, "not in tile");
-    codes[0] = kept;
+    points[0] = kept;
 
     image.index[image.index_bytes - 4] ^= 1;
     expect_deep_problem(&image, "directory");
     image.index[image.index_bytes - 4] ^= 1;
 
     assert_int_not_equal(sample.count % 8, 0);
-    codes[sample.count] = 1;
+    points[sample.count].lon = 1;
     expect_deep_problem(&image, "not zero");
-    codes[sample.count] = 0;
+    points[sample.count].lon = 0;
 
     struct pair_header *headers[] = {(struct pair_header *)(void *)image.index,
                                      (struct pair_header *)(void *)image.data};

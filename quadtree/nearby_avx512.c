@@ -1,0 +1,18 @@
+#include <immintrin.h>
+#include <string.h>
+
+#include "quadtree/search.h"
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,popcnt"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx2,popcnt")
+#endif
+
+#define LANES 8
+#define SEARCH_GROUP search_group_avx512
+#include "quadtree/nearby.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
