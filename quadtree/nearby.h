@@ -13,6 +13,7 @@
  * antimeridian, or is too large for the plane, search_anywhere takes over.
  *
  * The file that includes this sets LANES and SEARCH_GROUP, the name of the function it makes. */
+#include <immintrin.h>
 #include <string.h>
 
 #include "quadtree/descent.h"
@@ -55,6 +56,28 @@ static inline void prefetch_block(const struct quadtree *tree, size_t block)
         __builtin_prefetch(points + i);
 }
 
+#if LANES > 2
+static inline uint64_t spread_bits(uint32_t value)
+{
+    return _pdep_u64(value, LONGITUDE_BITS);
+}
+
+static inline double gathered(uint64_t bits)
+{
+    return (double)(int64_t)_pext_u64(bits, LONGITUDE_BITS);
+}
+#else
+static inline uint64_t spread_bits(uint32_t value)
+{
+    return morton_spread(value);
+}
+
+static inline double gathered(uint64_t bits)
+{
+    return (double)(int64_t)morton_gather(bits);
+}
+#endif
+
 static void offer(struct seeker *seeker, size_t row, struct point point)
 {
     if (best_offer(&seeker->best, row, point, haversine_from(&seeker->best.origin, point)))
@@ -64,7 +87,8 @@ static void offer(struct seeker *seeker, size_t row, struct point point)
 static void begin(struct seeker *seeker, struct point query, double haversine)
 {
     seeker->best = (struct best){.origin = origin_at(query), .haversine = haversine, .row = NO_ROW};
-    seeker->code = morton_encode(query);
+    seeker->code = spread_bits((uint32_t)query.lon + LONGITUDE_LIMIT) |
+                   spread_bits((uint32_t)query.lat + LATITUDE_LIMIT) << 1;
     seeker->x = (double)((int64_t)query.lon + LONGITUDE_LIMIT);
     seeker->y = (double)((int64_t)query.lat + LATITUDE_LIMIT);
     seeker->lane_x = (double)query.lon + TWO_TO_31;
@@ -111,8 +135,8 @@ static bool rectangle_around(const struct seeker *seeker, struct rectangle *out)
     if (west < 0 || east >= (double)FULL_TURN)
         return false;
     double south = fmax(seeker->y - up, 0), north = seeker->y + up;
-    out->low = morton_spread((uint32_t)west) | morton_spread((uint32_t)south) << 1;
-    out->high = morton_spread((uint32_t)east) | morton_spread((uint32_t)north) << 1;
+    out->low = spread_bits((uint32_t)west) | spread_bits((uint32_t)south) << 1;
+    out->high = spread_bits((uint32_t)east) | spread_bits((uint32_t)north) << 1;
     return true;
 }
 
@@ -122,8 +146,7 @@ typedef double numbers __attribute__((vector_size(8 * LANES)));
 /* What a visit has seen of a block: the planar square of each point. */
 struct sight {
     numbers squares[BLOCK / LANES];
-    size_t nearest; /* of them */
-    double square;  /* the least, or barely less */
+    double square; /* the least */
 };
 
 /* The numbers of int32, plus 2^31: as the low bits of 2^52, less 2^52. */
@@ -139,50 +162,78 @@ static inline numbers planar_lanes(const struct seeker *seeker, lanes points)
     return up * up + right * right * seeker->squash;
 }
 
+#if LANES == 8
 static inline numbers lesser(numbers a, numbers b)
 {
-    lanes first = (lanes)(a < b);
-    return (numbers)(((lanes)a & first) | ((lanes)b & ~first));
+    return (numbers)_mm512_min_pd((__m512d)a, (__m512d)b);
 }
 
-/* look: measure the whole block. The index of each point rides in the lowest bits of its square
- * while the least is looked for. */
+static inline double least_lane(numbers a)
+{
+    return _mm512_reduce_min_pd((__m512d)a);
+}
+
+/* Bit i: lane i is at most limit. */
+static inline uint64_t lanes_within(numbers a, double limit)
+{
+    return _mm512_cmp_pd_mask((__m512d)a, _mm512_set1_pd(limit), _CMP_LE_OQ);
+}
+#elif LANES == 4
+static inline numbers lesser(numbers a, numbers b)
+{
+    return (numbers)_mm256_min_pd((__m256d)a, (__m256d)b);
+}
+
+static inline double least_lane(numbers a)
+{
+    return fmin(fmin(a[0], a[1]), fmin(a[2], a[3]));
+}
+
+static inline uint64_t lanes_within(numbers a, double limit)
+{
+    __m256d near = _mm256_cmp_pd((__m256d)a, _mm256_set1_pd(limit), _CMP_LE_OQ);
+    return (uint64_t)_mm256_movemask_pd(near);
+}
+#else
+static inline numbers lesser(numbers a, numbers b)
+{
+    return (numbers)_mm_min_pd((__m128d)a, (__m128d)b);
+}
+
+static inline double least_lane(numbers a)
+{
+    return fmin(a[0], a[1]);
+}
+
+static inline uint64_t lanes_within(numbers a, double limit)
+{
+    return (uint64_t)_mm_movemask_pd(_mm_cmple_pd((__m128d)a, _mm_set1_pd(limit)));
+}
+#endif
+
+/* look: measure the whole block. */
 static inline void look(const struct point *points, const struct seeker *seeker,
                         struct sight *sight)
 {
-    lanes index = {0, 1};
-    for (size_t i = 2; i < LANES; i++)
-        index[i] = i;
     numbers least = (numbers){0} + INFINITY;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (size_t i = 0; i < BLOCK / LANES; i++) {
         lanes here;
         memcpy(&here, points + i * LANES, sizeof here);
         sight->squares[i] = planar_lanes(seeker, here);
-        lanes marked = ((lanes)sight->squares[i] & ~(uint64_t)(BLOCK - 1)) | index;
-        least = lesser((numbers)marked, least);
-        index += LANES;
+        least = lesser(sight->squares[i], least);
     }
-    double lowest = least[0];
-    for (size_t i = 1; i < LANES; i++)
-        lowest = least[i] < lowest ? least[i] : lowest;
-    uint64_t bits;
-    memcpy(&bits, &lowest, sizeof bits);
-    sight->nearest = bits & (BLOCK - 1);
-    bits &= ~(uint64_t)(BLOCK - 1);
-    memcpy(&sight->square, &bits, sizeof bits);
+    sight->square = least_lane(least);
 }
 
-static inline unsigned count_within(const struct sight *sight, double limit)
+/* Bit i: point i of the block may be within limit. */
+static inline uint64_t within(const struct sight *sight, double limit)
 {
-    lanes near = {0};
-#pragma GCC unroll 8
+    uint64_t near = 0;
+#pragma GCC unroll 16
     for (size_t i = 0; i < BLOCK / LANES; i++)
-        near -= (lanes)(sight->squares[i] <= limit);
-    uint64_t sum = 0;
-    for (size_t i = 0; i < LANES; i++)
-        sum += near[i];
-    return (unsigned)sum;
+        near |= lanes_within(sight->squares[i], limit) << (i * LANES);
+    return near;
 }
 
 /* visit: put to the seeker every point of a block that could be as near as its best. The home
@@ -200,27 +251,32 @@ static void visit(const struct quadtree *tree, struct seeker *seeker, size_t blo
         points = padded;
     }
     look(points, seeker, &sight);
-    size_t nearest = sight.nearest < n ? sight.nearest : n - 1;
+    uint64_t near = 0;
     if (home) {
+        unsigned nearest = (unsigned)__builtin_ctzll(within(&sight, sight.square));
+        nearest = nearest < n ? nearest : (unsigned)n - 1;
         offer(seeker, first + nearest, points[nearest]);
         set_limit(seeker);
-        if (seeker->anywhere || count_within(&sight, seeker->limit) <= 1)
+        if (seeker->anywhere)
             return;
-    } else if (sight.square > seeker->limit) {
-        return;
+        near = within(&sight, seeker->limit) & ~(1ULL << nearest);
+    } else if (sight.square <= seeker->limit) {
+        near = within(&sight, seeker->limit);
     }
-    for (size_t i = 0; i < n; i++)
-        if (sight.squares[i / LANES][i % LANES] <= seeker->limit && !(home && i == nearest))
+    for (; near != 0; near &= near - 1) {
+        size_t i = (size_t)__builtin_ctzll(near);
+        if (i < n && sight.squares[i / LANES][i % LANES] <= seeker->limit)
             offer(seeker, first + i, points[i]);
+    }
 }
 
 /* A lower bound of the planar square over a rectangle. */
 static double planar_to(const struct seeker *seeker, struct rectangle r)
 {
-    double west = (double)(int64_t)morton_gather(r.low) - seeker->x;
-    double east = seeker->x - (double)(int64_t)morton_gather(r.high);
-    double south = (double)(int64_t)morton_gather(r.low >> 1) - seeker->y;
-    double north = seeker->y - (double)(int64_t)morton_gather(r.high >> 1);
+    double west = gathered(r.low) - seeker->x;
+    double east = seeker->x - gathered(r.high);
+    double south = gathered(r.low >> 1) - seeker->y;
+    double north = seeker->y - gathered(r.high >> 1);
     double right = fmax(0, fmax(west, east)), up = fmax(0, fmax(south, north));
     return up * up + right * right * seeker->squash;
 }

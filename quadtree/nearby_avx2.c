@@ -4,9 +4,9 @@
 #include "quadtree/search.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,popcnt"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,bmi2,popcnt"))), apply_to = function)
 #else
-#pragma GCC target("avx2,popcnt")
+#pragma GCC target("avx2,bmi2,popcnt")
 #endif
 
 #define LANES 4

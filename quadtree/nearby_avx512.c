@@ -4,9 +4,10 @@
 #include "quadtree/search.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx2,popcnt"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,bmi2,popcnt"))),                  \
+                             apply_to = function)
 #else
-#pragma GCC target("avx512f,avx2,popcnt")
+#pragma GCC target("avx512f,avx2,bmi2,popcnt")
 #endif
 
 #define LANES 8

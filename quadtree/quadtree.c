@@ -50,9 +50,10 @@ void quadtree_nearest_batch(const struct quadtree *tree, const struct point *que
     }
     struct levels levels;
     levels_of(&levels, tree->count);
-    search_group *search = __builtin_cpu_supports("avx512f") ? search_group_avx512
-                           : __builtin_cpu_supports("avx2")  ? search_group_avx2
-                                                             : search_group_any;
+    bool bits = __builtin_cpu_supports("bmi2");
+    search_group *search = bits && __builtin_cpu_supports("avx512f") ? search_group_avx512
+                           : bits && __builtin_cpu_supports("avx2")  ? search_group_avx2
+                                                                     : search_group_any;
     for (size_t i = 0; i < n; i += GROUP)
         search(tree, &levels, queries + i, n - i < GROUP ? n - i : GROUP, radius, haversine,
                out + i);

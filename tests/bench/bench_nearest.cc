@@ -31,7 +31,7 @@ constexpr double radius = 100.0;
 constexpr double jitter_metres = 30.0;
 constexpr size_t query_count = 500000;
 constexpr size_t batch = 65536;
-constexpr int rounds = 3;
+constexpr int rounds = 5;
 constexpr double unit_radians = M_PI / 180.0 / POINT_UNITS_PER_DEGREE;
 
 [[noreturn]] void fail(const std::string &what)
