@@ -19,9 +19,19 @@ struct shared_pair {
     atomic_uint holders;
 };
 
+/* A tile's index once it was checked, so that a lookup reads one place for it. Whoever checks it
+ * first fills it in; points comes last (released) and tells that the rest is there. */
+struct checked_index {
+    _Atomic(const struct point *) points;
+    _Atomic(const uint64_t *) directory;
+    atomic_size_t count;
+};
+
 struct cache {
     struct manifest *manifest;
-    struct shared_pair **pairs; /* one for each tile; NULL for an empty one */
+    struct grid grid;
+    struct shared_pair **pairs;    /* one for each tile; NULL for an empty one */
+    struct checked_index *indexes; /* one for each tile */
     /* MANIFEST as it was when opened. It stays open, so that no other file can get its inode. */
     char *path; /* NULL: not of a directory */
     int fd;     /* -1: there was none */
@@ -64,8 +74,10 @@ static struct cache *cache_create(struct error *err)
 static int set_manifest(struct cache *cache, struct manifest *manifest, struct error *err)
 {
     cache->manifest = manifest;
+    cache->grid = manifest->grid;
     cache->pairs = calloc(grid_tiles(manifest->grid), sizeof(struct shared_pair *));
-    return cache->pairs != NULL ? 0 : error_memory(err, "a cache");
+    cache->indexes = calloc(grid_tiles(manifest->grid), sizeof *cache->indexes);
+    return cache->pairs != NULL && cache->indexes != NULL ? 0 : error_memory(err, "a cache");
 }
 
 void cache_close(struct cache *cache)
@@ -76,6 +88,7 @@ void cache_close(struct cache *cache)
          tile++)
         drop_pair(cache->pairs[tile]);
     free(cache->pairs);
+    free(cache->indexes);
     manifest_free(cache->manifest);
     if (cache->fd >= 0)
         (void)close(cache->fd);
@@ -213,9 +226,44 @@ const struct manifest *cache_manifest(const struct cache *cache)
 
 const struct pair *cache_pair(const struct cache *cache, uint32_t tile)
 {
-    if (tile >= grid_tiles(cache->manifest->grid) || cache->pairs[tile] == NULL)
+    if (tile >= grid_tiles(cache->grid) || cache->pairs[tile] == NULL)
         return NULL;
     return cache->pairs[tile]->pair;
+}
+
+struct grid cache_grid(const struct cache *cache)
+{
+    return cache->grid;
+}
+
+static int check_index(const struct cache *cache, uint32_t tile, struct quadtree *out,
+                       struct error *err)
+{
+    const struct pair *pair = cache_pair(cache, tile);
+    const struct quadtree *tree;
+    struct checked_index *index = &cache->indexes[tile];
+    if (pair == NULL)
+        return 0;
+    if (pair_quadtree(pair, &tree, err) != 0)
+        return -1;
+    atomic_store_explicit(&index->directory, tree->directory, memory_order_relaxed);
+    atomic_store_explicit(&index->count, tree->count, memory_order_relaxed);
+    atomic_store_explicit(&index->points, tree->points, memory_order_release);
+    *out = *tree;
+    return 1;
+}
+
+int cache_quadtree(const struct cache *cache, uint32_t tile, struct quadtree *out,
+                   struct error *err)
+{
+    struct checked_index *index = &cache->indexes[tile];
+    const struct point *points = atomic_load_explicit(&index->points, memory_order_acquire);
+    if (points == NULL)
+        return check_index(cache, tile, out, err);
+    out->points = points;
+    out->directory = atomic_load_explicit(&index->directory, memory_order_relaxed);
+    out->count = atomic_load_explicit(&index->count, memory_order_relaxed);
+    return 1;
 }
 
 bool cache_is_stale(const struct cache *cache)

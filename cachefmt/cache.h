@@ -42,6 +42,14 @@ const struct manifest *cache_manifest(const struct cache *cache);
 /* cache_pair: the tile's pair, or NULL for an empty tile. */
 const struct pair *cache_pair(const struct cache *cache, uint32_t tile);
 
+/* cache_grid: as in the manifest. */
+struct grid cache_grid(const struct cache *cache);
+
+/* cache_quadtree: the tile's index for searching, checked at its first use; valid while the cache
+ * is open. 1 = *out filled, 0 = an empty tile, -1 = error. tile < grid_tiles(grid). */
+int cache_quadtree(const struct cache *cache, uint32_t tile, struct quadtree *out,
+                   struct error *err);
+
 /* cache_is_stale: has MANIFEST been replaced since this was opened? One stat(2). */
 bool cache_is_stale(const struct cache *cache);
 

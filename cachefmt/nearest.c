@@ -44,14 +44,12 @@ static bool stays_in_tile(struct grid grid, struct point query, double reach)
 
 static int search_tile(struct lookup *lookup, uint32_t tile, struct error *err)
 {
-    const struct pair *pair = cache_pair(lookup->cache, tile);
-    const struct quadtree *tree;
+    struct quadtree tree;
     struct nearest nearest;
-    if (pair == NULL)
-        return 0;
-    if (pair_quadtree(pair, &tree, err) != 0)
-        return -1;
-    if (!quadtree_nearest(tree, lookup->query, reach_of(lookup), &nearest))
+    int has_entries = cache_quadtree(lookup->cache, tile, &tree, err);
+    if (has_entries <= 0)
+        return has_entries;
+    if (!quadtree_nearest(&tree, lookup->query, reach_of(lookup), &nearest))
         return 0;
     struct cache_hit *hit = lookup->hit;
     if (hit->row == UINT64_MAX || nearest.distance < hit->distance ||
@@ -149,7 +147,7 @@ int cache_nearest(const struct cache *cache, struct point query, double radius,
                   struct cache_hit *hit, struct error *err)
 {
     struct cache_hit found = {.row = UINT64_MAX};
-    struct grid grid = cache_manifest(cache)->grid;
+    struct grid grid = cache_grid(cache);
     struct lookup lookup = {cache, grid, query, radius, &found};
     if (!point_is_valid(query))
         return refuse_point(query, err);
@@ -165,17 +163,13 @@ int cache_nearest(const struct cache *cache, struct point query, double radius,
 static int search_home(const struct cache *cache, uint32_t tile, const struct point *queries,
                        size_t n, double radius, struct nearest *out, struct error *err)
 {
-    const struct pair *pair = cache_pair(cache, tile);
-    const struct quadtree *tree;
-    if (pair == NULL) {
-        for (size_t i = 0; i < n; i++)
-            out[i].row = SIZE_MAX;
-        return 0;
-    }
-    if (pair_quadtree(pair, &tree, err) != 0)
-        return -1;
-    quadtree_nearest_batch(tree, queries, n, radius, out);
-    return 0;
+    struct quadtree tree;
+    int has_entries = cache_quadtree(cache, tile, &tree, err);
+    if (has_entries > 0)
+        quadtree_nearest_batch(&tree, queries, n, radius, out);
+    for (size_t i = 0; has_entries == 0 && i < n; i++)
+        out[i].row = SIZE_MAX;
+    return has_entries < 0 ? -1 : 0;
 }
 
 /* Scratch of a batch. */
@@ -258,7 +252,7 @@ static int search_chunk(const struct cache *cache, struct scratch *scratch,
                         const struct point *queries, size_t n, double radius,
                         struct cache_hit *hits, struct error *err)
 {
-    struct grid grid = cache_manifest(cache)->grid;
+    struct grid grid = cache_grid(cache);
     for (size_t i = 0; i < n; i++) {
         if (!point_is_valid(queries[i]))
             return refuse_point(queries[i], err);
