@@ -1,9 +1,9 @@
 /* The search directory: normative layout.
  *
  * Points are taken in blocks of 32; the last block may be shorter. Level 0 of the directory has one
- * key for each block, the Morton code of the block's first point. Level n+1 has one key for each 16
- * keys (a node) of level n, the first of them. Levels end with the first that has at most 16 keys,
- * the root. Each level is padded with 0x7fffffffffffffff to a multiple of 16 keys. The directory is
+ * key for each block, the Morton code of the block's first point. Level n+1 has one key for each 32
+ * keys (a node) of level n, the first of them. Levels end with the first that has at most 32 keys,
+ * the root. Each level is padded with 0x7fffffffffffffff to a multiple of 32 keys. The directory is
  * all levels one behind the other, the root first, level 0 last; keys are uint64, little-endian.
  * Nothing to choose from, a single block or none, has a directory of no bytes. */
 #define LANES 2

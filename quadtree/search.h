@@ -10,7 +10,7 @@
  * directory small enough to stay in the processor's cache, and holds most neighbours of a query. */
 #define BLOCK_BITS 5
 #define BLOCK ((size_t)1 << BLOCK_BITS)
-#define FANOUT_BITS 4 /* keys in a node of the directory: two cache lines */
+#define FANOUT_BITS 5 /* keys in a node of the directory: four cache lines */
 #define FANOUT ((size_t)1 << FANOUT_BITS)
 #define DEPTH_LIMIT 20
 #define DIRECTORY_PADDING ((uint64_t)INT64_MAX) /* above every code of a valid point */

@@ -309,7 +309,7 @@ static void directory_size(void **state)
     (void)state;
     assert_int_equal(quadtree_directory_bytes(0), 0);
     assert_int_equal(quadtree_directory_bytes(32), 0);
-    assert_int_equal(quadtree_directory_bytes(33), 128);
+    assert_int_equal(quadtree_directory_bytes(33), 256);
     assert_true(quadtree_directory_bytes(10000000) < 2800000);
 }
 
