@@ -10,9 +10,15 @@ int pair_corrupt(const char *file, const char *what, struct error *err)
     return error_set(err, ERROR_CORRUPT, "%s: %s; " PAIR_ADVICE, file, what);
 }
 
+void *pair_allocate_lines(size_t bytes)
+{
+    void *memory = aligned_alloc(PAIR_ALIGNMENT, bytes);
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
+}
+
 static struct pair_checks *checks_create(void)
 {
-    struct pair_checks *checks = calloc(1, sizeof *checks);
+    struct pair_checks *checks = pair_allocate_lines(sizeof *checks);
     if (checks == NULL)
         return NULL;
     if (pthread_mutex_init(&checks->lock, NULL) != 0) {
@@ -69,7 +75,7 @@ static int read_headers(struct pair *pair, size_t index_bytes, size_t data_bytes
 
 static struct pair *pair_allocate(const char *index_name, const char *data_name)
 {
-    struct pair *pair = calloc(1, sizeof *pair);
+    struct pair *pair = pair_allocate_lines(sizeof *pair);
     if (pair == NULL)
         return NULL;
     pair->index_name = strdup(index_name);
@@ -189,11 +195,14 @@ static int read_segment_table(const struct pair *pair, struct error *err)
         return pair_corrupt(pair->data_name, "the checksum of its segment table does not match",
                             err);
     uint32_t segments = (uint32_t)(section->bytes / sizeof(struct pair_segment_row));
-    struct segment_slot *slots = calloc(segments, sizeof *slots);
+    struct segment_slot *slots = pair_allocate_lines(segments * sizeof *slots);
     if (slots == NULL)
         return error_memory(err, pair->data_name);
-    for (uint32_t s = 0; s < segments; s++)
+    for (uint32_t s = 0; s < segments; s++) {
         memcpy(&slots[s].where, table + s * sizeof slots->where, sizeof slots->where);
+        slots[s].first_row = slots[s].where.first_row;
+        slots[s].rows = slots[s].where.rows;
+    }
     if (check_segment_table(pair, slots, segments, err) != 0) {
         free(slots);
         return -1;
@@ -240,14 +249,17 @@ static int open_segment(const struct pair *pair, struct segment_slot *slot, stru
                      pair->data_name, (unsigned long long)where->first_row);
 }
 
-/* The slot whose rows include row; a segment never has more than PAIR_SEGMENT_ROWS. */
+/* The slot whose rows include row. A segment never has more than PAIR_SEGMENT_ROWS, and nearly all
+ * have as many. */
 static struct segment_slot *find_slot(const struct pair_checks *checks, uint64_t row)
 {
     uint32_t low = (uint32_t)(row / PAIR_SEGMENT_ROWS);
     uint32_t high = checks->segments;
+    if (row - checks->slots[low].first_row < checks->slots[low].rows)
+        return &checks->slots[low];
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (checks->slots[middle].where.first_row <= row)
+        if (checks->slots[middle].first_row <= row)
             low = middle;
         else
             high = middle;
@@ -287,7 +299,7 @@ int pair_entry(const struct pair *pair, uint64_t row, struct entry *out, struct 
     if (pair_quadtree(pair, &tree, err) != 0 || pair_segment(pair, row, &slot, err) != 0)
         return -1;
     struct point point = tree->points[row]; /* early: its cache miss passes during the decoding */
-    if (!segment_entry(&slot->segment, (uint32_t)(row - slot->where.first_row), out))
+    if (!segment_entry(&slot->segment, (uint32_t)(row - slot->first_row), out))
         return pair_corrupt(pair->data_name, "a row refers to something that is not there", err);
     out->point = point;
     return 0;

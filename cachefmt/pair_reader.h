@@ -14,29 +14,37 @@
 #include "cachefmt/pair_header.h"
 #include "cachefmt/pair_segment.h"
 
+/* What decoding a row reads stands first and begins a cache line, here and below: a lookup finds
+ * none of it in the nearer caches. */
 struct segment_slot {
-    atomic_bool good; /* checksum and structure were right; segment may be read */
-    struct pair_segment_row where;
+    _Alignas(64) atomic_bool good; /* checksum and structure were right; segment may be read */
+    uint32_t rows;
+    uint64_t first_row;
     struct segment segment;
+    struct pair_segment_row where;
 };
 
 struct pair_checks {
-    pthread_mutex_t lock;
-    atomic_bool index_good;
+    _Alignas(64) atomic_bool index_good;
     atomic_bool table_good; /* slots may be read */
-    struct segment_slot *slots;
     uint32_t segments;
+    struct segment_slot *slots;
+    pthread_mutex_t lock;
 };
 
 struct pair {
+    _Alignas(64) struct quadtree tree;
+    struct pair_checks *checks;
     struct pair_info info;
-    struct pair_header index_header, data_header;
     const unsigned char *index, *data;
     struct mapping index_mapping, data_mapping; /* zero for a pair in memory */
     char *index_name, *data_name;
-    struct quadtree tree;
-    struct pair_checks *checks;
+    struct pair_header index_header, data_header;
 };
+
+/* pair_allocate_lines: zeroed memory that begins a cache line; to free(). NULL when there is none.
+ */
+void *pair_allocate_lines(size_t bytes);
 
 /* pair_corrupt: fill err for a file of the pair; returns -1. */
 int pair_corrupt(const char *file, const char *what, struct error *err);

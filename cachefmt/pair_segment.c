@@ -2,104 +2,55 @@
 
 #include "base/text.h"
 
-const uint8_t row_fields[ROW_COLUMNS] = {
-    [COLUMN_HOUSENUMBER] = FIELD_HOUSENUMBER,
-    [COLUMN_NAME] = FIELD_NAME,
-    [COLUMN_STREET] = FIELD_STREET,
-    [COLUMN_LABEL] = FIELD_LABEL,
-};
-
-static bool open_dictionary(struct segment_dictionary *out, const struct dictionary_extent *extent,
-                            const unsigned char *data, size_t bytes)
+/* Open the tables behind the header, one after the other; returns where they end, 0 when they are
+ * malformed. */
+static size_t open_tables(struct segment *segment, const struct segment_header *header,
+                          const unsigned char *data, size_t bytes)
 {
-    if (extent->text > bytes || extent->text_bytes > bytes - extent->text ||
-        extent->offsets > bytes || extent->strings >= (bytes - extent->offsets) / 4)
-        return false;
-    out->strings = extent->strings;
-    out->offsets = data + extent->offsets;
-    out->text = (const char *)data + extent->text;
-    out->text_bytes = extent->text_bytes;
-    return true;
-}
-
-static bool varies(const struct table *table, unsigned field)
-{
-    return memchr(table->order, (int)field, table->varying) != NULL;
-}
-
-/* Decode what all rows and all places share. */
-static bool decode_constants(struct segment *segment)
-{
-    for (unsigned i = 0; i < PLACE_TEXTS && segment->places.records > 0; i++) {
-        if (!varies(&segment->places, i) &&
-            !segment_string(segment, PLACE_FIRST + i, segment->places.constant[i],
-                            &segment->place[i]))
-            return false;
+    size_t at = sizeof *header;
+    struct table table;
+    if (!table_open(&segment->places, data, at, bytes, header->places, PLACE_TEXTS, &at))
+        return 0;
+    for (unsigned t = 0; t < ROW_TEXTS; t++) {
+        if (!table_open(&table, data, at, bytes, header->strings[t], 1, &at))
+            return 0;
+        segment->strings[t] =
+            (struct table_column){table.bits, table.records, table.stride, table.field[0]};
     }
-    for (unsigned c = 0; c < ROW_COLUMNS; c++) {
-        if (!varies(&segment->rows, c) &&
-            !segment_set(segment, c, segment->rows.constant[c], &segment->constant))
-            return false;
-    }
-    return true;
+    if (!table_open(&segment->long_strings, data, at, bytes, header->long_strings, LONG_FIELDS,
+                    &at) ||
+        !table_open(&segment->rows, data, at, bytes, header->rows, ROW_COLUMNS, &at))
+        return 0;
+    return at;
 }
 
 bool segment_open(struct segment *out, const unsigned char *data, size_t bytes, uint32_t rows)
 {
     struct segment_header header;
+    struct segment segment = {0};
     if (bytes < sizeof header || bytes > UINT32_MAX)
         return false;
     memcpy(&header, data, sizeof header);
-    if (header.rows != rows || header.places > rows)
+    if (header.rows != rows || rows == 0 || header.places > rows)
         return false;
-    memset(out, 0, sizeof *out);
-    if (!table_open(&out->rows, data, header.rows_table, bytes, rows, ROW_COLUMNS))
+    size_t end = open_tables(&segment, &header, data, bytes);
+    if (end == 0 || header.text != end + TABLE_SLACK || header.text_bytes > bytes - header.text)
         return false;
-    if (header.places > 0 &&
-        !table_open(&out->places, data, header.places_table, bytes, header.places, PLACE_TEXTS))
-        return false;
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        if (!open_dictionary(&out->dictionary[f], &header.dictionary[f], data, bytes))
-            return false;
-    }
-    return decode_constants(out);
-}
-
-bool segment_place(const struct segment *segment, uint32_t place, struct slice out[PLACE_TEXTS])
-{
-    const struct table *places = &segment->places;
-    if (place > places->records)
-        return false;
-    if (place == 0) {
-        memset(out, 0, PLACE_TEXTS * sizeof *out);
-        return true;
-    }
-    memcpy(out, segment->place, PLACE_TEXTS * sizeof *out);
-    if (places->varying == 0)
-        return true;
-    struct table_block block = table_block(places, place - 1);
-    uint64_t bit = (uint64_t)((place - 1) & (TABLE_BLOCK - 1)) * block.stride;
-    for (unsigned v = 0; v < places->varying; v++) {
-        unsigned i = places->order[v];
-        if (!segment_string(segment, PLACE_FIRST + i, table_value(&block, v, &bit), &out[i]))
-            return false;
-    }
+    segment.text = (const char *)data + header.text;
+    segment.text_bytes = header.text_bytes;
+    *out = segment;
     return true;
 }
 
-bool segment_entry(const struct segment *segment, uint32_t row, struct entry *out)
+bool segment_long_slice(const struct segment *segment, uint32_t reference, struct slice *out)
 {
-    const struct table *rows = &segment->rows;
-    *out = segment->constant;
-    if (rows->varying == 0)
-        return true;
-    struct table_block block = table_block(rows, row);
-    uint64_t bit = (uint64_t)(row & (TABLE_BLOCK - 1)) * block.stride;
-    for (unsigned v = 0; v < rows->varying; v++) {
-        if (!segment_set(segment, rows->order[v], table_value(&block, v, &bit), out))
-            return false;
-    }
-    return true;
+    const struct table *table = &segment->long_strings;
+    uint32_t record = reference >> REFERENCE_BITS;
+    if (record >= table->records)
+        return false;
+    uint32_t start = table_value(table, record, 0), length = table_value(table, record, 1);
+    *out = (struct slice){segment->text + start, length};
+    return start <= segment->text_bytes && length <= segment->text_bytes - start;
 }
 
 static bool label_is_valid(const char *text, size_t bytes)
@@ -116,17 +67,40 @@ static bool label_is_valid(const char *text, size_t bytes)
     return text_is_utf8(text + plain, bytes - plain);
 }
 
+static bool strings_are_valid(const struct segment *segment, unsigned column)
+{
+    for (uint32_t id = 1; id <= segment->strings[column - COLUMN_HOUSENUMBER].records; id++) {
+        struct slice text;
+        if (!segment_string(segment, column, id, &text) || text.length > FIELD_BYTES_LIMIT)
+            return false;
+        if (column == COLUMN_LABEL ? !label_is_valid(text.data, text.length)
+                                   : !text_is_utf8(text.data, text.length))
+            return false;
+    }
+    return true;
+}
+
+static bool place_is_valid(const struct segment *segment, uint32_t place)
+{
+    struct slice text[PLACE_TEXTS];
+    if (!segment_place(segment, place, text))
+        return false;
+    for (unsigned i = 0; i < PLACE_TEXTS; i++) {
+        if (text[i].length > FIELD_BYTES_LIMIT || !text_is_utf8(text[i].data, text[i].length))
+            return false;
+    }
+    return true;
+}
+
 bool segment_text_is_valid(const struct segment *segment)
 {
-    for (unsigned f = 0; f < FIELD_COUNT; f++) {
-        for (uint32_t id = 1; id <= segment->dictionary[f].strings; id++) {
-            struct slice text;
-            if (!segment_string(segment, f, id, &text) || text.length > FIELD_BYTES_LIMIT)
-                return false;
-            if (f == FIELD_LABEL ? !label_is_valid(text.data, text.length)
-                                 : !text_is_utf8(text.data, text.length))
-                return false;
-        }
+    for (unsigned c = COLUMN_HOUSENUMBER; c < COLUMN_HOUSENUMBER + ROW_TEXTS; c++) {
+        if (!strings_are_valid(segment, c))
+            return false;
+    }
+    for (uint32_t place = 1; place <= segment->places.records; place++) {
+        if (!place_is_valid(segment, place))
+            return false;
     }
     return true;
 }

@@ -70,48 +70,101 @@ int segment_builder_add(struct segment_builder *builder, const struct entry *ent
     return 0;
 }
 
-static int append_offsets(struct buffer *out, const struct dictionary *dictionary,
-                          struct error *err)
+/* The references of a dictionary's strings, whose text begins at `text`; strings that are too long
+ * for one go to builder->long_strings. */
+static int append_references(struct segment_builder *builder, const struct dictionary *dictionary,
+                             uint32_t text, struct error *err)
 {
-    static const uint32_t none = 0;
-    if (dictionary->strings == 0)
-        return buffer_append(out, &none, sizeof none, err);
-    return buffer_append(out, dictionary->offsets,
-                         ((size_t)dictionary->strings + 1) * sizeof *dictionary->offsets, err);
+    struct buffer *out = &builder->references;
+    if (buffer_reserve(out, (size_t)dictionary->strings * sizeof(uint32_t), err) != 0)
+        return -1;
+    for (uint32_t id = 1; id <= dictionary->strings; id++) {
+        uint32_t start = text + dictionary->offsets[id - 1];
+        uint32_t length = dictionary->offsets[id] - dictionary->offsets[id - 1];
+        uint32_t reference = start << REFERENCE_BITS | length;
+        if (length >= REFERENCE_LONG) {
+            const uint32_t record[LONG_FIELDS] = {start, length};
+            uint32_t number = (uint32_t)(builder->long_strings.used / sizeof record);
+            reference = number << REFERENCE_BITS | REFERENCE_LONG;
+            if (buffer_append(&builder->long_strings, record, sizeof record, err) != 0)
+                return -1;
+        }
+        memcpy(out->data + out->used, &reference, sizeof reference);
+        out->used += sizeof reference;
+    }
+    return 0;
+}
+
+static const uint32_t *numbers_of(const struct buffer *buffer)
+{
+    return (const uint32_t *)(const void *)buffer->data;
+}
+
+/* Turn the places' string numbers into references; first[f] is where those of field f begin. */
+static void resolve_places(struct segment_builder *builder, const uint32_t first[FIELD_COUNT])
+{
+    const uint32_t *references = numbers_of(&builder->references);
+    uint32_t *id = builder->places.places;
+    for (uint32_t p = 0; p < builder->places.count; p++) {
+        for (unsigned i = 0; i < PLACE_TEXTS; i++, id++)
+            *id = *id == 0 ? 0 : references[first[PLACE_FIRST + i] + *id - 1];
+    }
+}
+
+/* Make the references of all fields, those of field f from first[f] on, and resolve the places. */
+static int make_references(struct segment_builder *builder, uint32_t first[FIELD_COUNT],
+                           uint32_t *text_bytes, struct error *err)
+{
+    uint32_t text = 0;
+    buffer_clear(&builder->references);
+    buffer_clear(&builder->long_strings);
+    for (int f = 0; f < FIELD_COUNT; f++) {
+        first[f] = (uint32_t)(builder->references.used / sizeof(uint32_t));
+        if (append_references(builder, &builder->dictionary[f], text, err) != 0)
+            return -1;
+        text += builder->dictionary[f].text_used;
+    }
+    resolve_places(builder, first);
+    *text_bytes = text;
+    return 0;
+}
+
+static int append_tables(struct segment_builder *builder, struct segment_header *header,
+                         const uint32_t first[FIELD_COUNT], struct error *err)
+{
+    struct buffer *out = &builder->tables;
+    const uint32_t *references = numbers_of(&builder->references);
+    if (table_append(out, builder->places.places, builder->places.count, PLACE_TEXTS, err) != 0)
+        return -1;
+    for (unsigned t = 0; t < ROW_TEXTS; t++) {
+        unsigned field = row_fields[COLUMN_HOUSENUMBER + t];
+        header->strings[t] = builder->dictionary[field].strings;
+        if (table_append(out, references + first[field], header->strings[t], 1, err) != 0)
+            return -1;
+    }
+    header->long_strings =
+        (uint32_t)(builder->long_strings.used / (LONG_FIELDS * sizeof(uint32_t)));
+    if (table_append(out, numbers_of(&builder->long_strings), header->long_strings, LONG_FIELDS,
+                     err) != 0)
+        return -1;
+    return table_append(out, builder->records, builder->rows, ROW_COLUMNS, err);
 }
 
 /* Fill builder->tables with everything of the segment that comes before its text. */
-static int encode_tables(struct segment_builder *builder, struct segment_header *header,
-                         struct error *err)
+static int encode_tables(struct segment_builder *builder, struct error *err)
 {
     static const unsigned char slack[TABLE_SLACK];
     struct buffer *out = &builder->tables;
+    struct segment_header header = {.rows = builder->rows, .places = builder->places.count};
+    uint32_t first[FIELD_COUNT];
     buffer_clear(out);
-    *header = (struct segment_header){.rows = builder->rows, .places = builder->places.count};
-    if (buffer_append(out, header, sizeof *header, err) != 0)
+    if (make_references(builder, first, &header.text_bytes, err) != 0 ||
+        buffer_append(out, &header, sizeof header, err) != 0 ||
+        append_tables(builder, &header, first, err) != 0 ||
+        buffer_append(out, slack, sizeof slack, err) != 0)
         return -1;
-    header->rows_table = (uint32_t)out->used;
-    if (table_append(out, builder->records, builder->rows, ROW_COLUMNS, err) != 0)
-        return -1;
-    header->places_table = (uint32_t)out->used;
-    if (builder->places.count > 0 &&
-        table_append(out, builder->places.places, builder->places.count, PLACE_TEXTS, err) != 0)
-        return -1;
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        header->dictionary[f].strings = builder->dictionary[f].strings;
-        header->dictionary[f].offsets = (uint32_t)out->used;
-        if (append_offsets(out, &builder->dictionary[f], err) != 0)
-            return -1;
-    }
-    if (buffer_append(out, slack, sizeof slack, err) != 0)
-        return -1;
-    uint32_t end = (uint32_t)out->used;
-    for (int f = 0; f < FIELD_COUNT; f++) {
-        header->dictionary[f].text = end;
-        header->dictionary[f].text_bytes = builder->dictionary[f].text_used;
-        end += builder->dictionary[f].text_used;
-    }
-    memcpy(out->data, header, sizeof *header);
+    header.text = (uint32_t)out->used;
+    memcpy(out->data, &header, sizeof header);
     return 0;
 }
 
@@ -153,13 +206,12 @@ static void segment_builder_clear(struct segment_builder *builder)
 int segment_builder_write(struct segment_builder *builder, struct durable_file *file,
                           struct pair_segment_row *where, struct error *err)
 {
-    struct segment_header header;
     uint64_t offset = durable_size(file);
     XXH3_state_t *state = XXH3_createState();
     if (state == NULL)
         return error_memory(err, "a checksum");
     (void)XXH3_128bits_reset(state);
-    int result = encode_tables(builder, &header, err);
+    int result = encode_tables(builder, err);
     if (result == 0)
         result = write_parts(builder, file, state, err);
     if (result == 0) {
@@ -181,5 +233,7 @@ void segment_builder_free(struct segment_builder *builder)
     place_free(&builder->places);
     for (int f = 0; f < FIELD_COUNT; f++)
         dictionary_free(&builder->dictionary[f]);
+    buffer_free(&builder->references);
+    buffer_free(&builder->long_strings);
     buffer_free(&builder->tables);
 }

@@ -8,6 +8,9 @@
 
 #define SEGMENT_TEXT_LIMIT (4u << 20) /* a segment ends with the row that passes this much text */
 
+_Static_assert(SEGMENT_TEXT_LIMIT + FIELD_COUNT * FIELD_BYTES_LIMIT <= REFERENCE_OFFSET_LIMIT,
+               "a reference reaches all text of a segment");
+
 struct segment_builder {
     uint32_t *records; /* ROW_COLUMNS numbers for each row */
     uint32_t rows, rows_room;
@@ -15,7 +18,10 @@ struct segment_builder {
     uint32_t place;      /* of the row before */
     struct place_set places;
     struct dictionary dictionary[FIELD_COUNT];
-    struct buffer tables; /* kept between segments for its memory */
+    /* What writing makes of them; kept between segments for their memory. */
+    struct buffer references;   /* of all strings, field by field */
+    struct buffer long_strings; /* LONG_FIELDS numbers each */
+    struct buffer tables;
 };
 
 /* segment_builder_add: the next row; its point is not looked at. */

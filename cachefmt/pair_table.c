@@ -1,6 +1,7 @@
 #include "cachefmt/pair_table.h"
 
-#define BLOCK_FIELD_BYTES 5 /* of a block's header for each varying field: base and width */
+#define FIELD_BYTES 5 /* of a table's head for each field: base and width */
+#define AT_ONCE 128   /* records looked at field by field while they are in the nearest cache */
 
 static unsigned bits_for(uint32_t value)
 {
@@ -10,28 +11,6 @@ static unsigned bits_for(uint32_t value)
 static void store32(unsigned char *at, uint32_t value)
 {
     memcpy(at, &value, sizeof value);
-}
-
-static uint32_t block_count(uint32_t records)
-{
-    return (records + TABLE_BLOCK - 1) >> TABLE_BLOCK_SHIFT;
-}
-
-/* Which fields differ from record 0 anywhere; returns how many and lists them. */
-static unsigned find_varying(const uint32_t *records, uint32_t count, unsigned fields,
-                             uint8_t order[TABLE_FIELDS])
-{
-    uint32_t differs[TABLE_FIELDS] = {0};
-    for (uint32_t i = 1; i < count; i++) {
-        for (unsigned f = 0; f < fields; f++)
-            differs[f] |= records[f] ^ records[(size_t)i * fields + f];
-    }
-    unsigned varying = 0;
-    for (unsigned f = 0; f < fields; f++) {
-        if (differs[f] != 0)
-            order[varying++] = (uint8_t)f;
-    }
-    return varying;
 }
 
 /* Append a run of bits, lowest first; the buffer has room. */
@@ -62,50 +41,74 @@ static unsigned char *finish_bits(struct bit_writer *writer)
     return writer->at;
 }
 
-/* The frame of one field in one block: a value is stored as value - base, and zero as 0 when it is
- * kept apart (base is then the least other value less 1). */
-struct frame {
-    uint32_t base;
-    unsigned width;
-    bool zero_apart;
+/* What a frame follows from. */
+struct range {
+    uint32_t least; /* over values that are not 0 */
+    uint32_t most;
+    bool zero;
 };
 
-static struct frame find_frame(const uint32_t *values, uint32_t count, unsigned step)
+static void widen(struct range *range, const uint32_t *values, uint32_t count, unsigned step)
 {
-    uint32_t least = UINT32_MAX; /* over values that are not 0 */
-    uint32_t most = 0;
-    bool zero = false;
+    uint32_t least = range->least, most = range->most;
+    bool zero = range->zero;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t value = values[(size_t)i * step];
         zero |= value == 0;
         least = value - 1 < least - 1 ? value : least;
         most = value > most ? value : most;
     }
-    if (most == 0)
-        return (struct frame){0, 0, false};
-    if (!zero)
-        return (struct frame){least, bits_for(most - least), false};
-    if (bits_for(most - least + 1) < bits_for(most))
-        return (struct frame){least - 1, bits_for(most - least + 1), true};
-    return (struct frame){0, bits_for(most), false};
+    *range = (struct range){least, most, zero};
 }
 
-static unsigned char *pack_block(unsigned char *at, const uint32_t *records, uint32_t count,
-                                 unsigned fields, const uint8_t *order, unsigned varying)
+/* A value is stored as value - base, and zero as 0 when it is kept apart (base is then the least
+ * other value less 1). */
+static struct table_field frame_of(struct range range)
 {
-    struct frame frame[TABLE_FIELDS];
-    for (unsigned v = 0; v < varying; v++) {
-        frame[v] = find_frame(records + order[v], count, fields);
-        store32(at + 4 * v, frame[v].base);
-        at[4 * varying + v] =
-            (unsigned char)(frame[v].width | (frame[v].zero_apart ? TABLE_ZERO_APART : 0));
+    uint32_t least = range.least, most = range.most;
+    if (most == 0)
+        return (struct table_field){0};
+    if (!range.zero)
+        return (struct table_field){.base = least, .width = (uint8_t)bits_for(most - least)};
+    uint8_t apart = (uint8_t)bits_for(most - least + 1), together = (uint8_t)bits_for(most);
+    if (apart < together)
+        return (struct table_field){.base = least - 1, .width = apart, .zero_apart = true};
+    return (struct table_field){.width = together};
+}
+
+static void find_frames(struct table_field *frame, const uint32_t *records, uint32_t count,
+                        unsigned fields)
+{
+    struct range range[TABLE_FIELDS];
+    for (unsigned f = 0; f < fields; f++)
+        range[f] = (struct range){UINT32_MAX, 0, false};
+    for (uint32_t i = 0; i < count; i += AT_ONCE) {
+        uint32_t n = count - i < AT_ONCE ? count - i : AT_ONCE;
+        for (unsigned f = 0; f < fields; f++)
+            widen(&range[f], records + (size_t)i * fields + f, n, fields);
     }
-    struct bit_writer writer = {.at = at + BLOCK_FIELD_BYTES * varying};
-    for (uint32_t i = 0; i < count; i++) {
-        for (unsigned v = 0; v < varying; v++) {
-            uint32_t value = records[(size_t)i * fields + order[v]];
-            bool apart = frame[v].zero_apart && value == 0;
-            put_bits(&writer, apart ? 0 : value - frame[v].base, frame[v].width);
+    for (unsigned f = 0; f < fields; f++)
+        frame[f] = frame_of(range[f]);
+}
+
+/* The packed records, to a whole byte. */
+static unsigned char *pack(unsigned char *at, const uint32_t *records, uint32_t count,
+                           unsigned fields, const struct table_field *frame)
+{
+    struct table_field varying[TABLE_FIELDS];
+    uint8_t order[TABLE_FIELDS];
+    unsigned used = 0;
+    for (unsigned f = 0; f < fields; f++) {
+        order[used] = (uint8_t)f;
+        varying[used] = frame[f];
+        used += frame[f].width > 0;
+    }
+    struct bit_writer writer = {.at = at};
+    for (uint32_t i = 0; i < count; i++, records += fields) {
+        for (unsigned v = 0; v < used; v++) {
+            uint32_t value = records[order[v]];
+            bool apart = varying[v].zero_apart && value == 0;
+            put_bits(&writer, apart ? 0 : value - varying[v].base, varying[v].width);
         }
     }
     return finish_bits(&writer);
@@ -114,76 +117,48 @@ static unsigned char *pack_block(unsigned char *at, const uint32_t *records, uin
 int table_append(struct buffer *out, const uint32_t *records, uint32_t count, unsigned fields,
                  struct error *err)
 {
-    uint8_t order[TABLE_FIELDS];
-    unsigned varying = find_varying(records, count, fields, order);
-    uint32_t blocks = varying == 0 ? 0 : block_count(count);
-    size_t head = 5 * (size_t)fields + 4 * (size_t)blocks;
-    size_t block_most = (size_t)varying * (BLOCK_FIELD_BYTES + TABLE_BLOCK * 4) + 8;
-    if (buffer_reserve(out, head, err) != 0)
-        return -1;
-    size_t start = out->used;
+    struct table_field frame[TABLE_FIELDS];
+    size_t stride = 0;
+    find_frames(frame, records, count, fields);
     for (unsigned f = 0; f < fields; f++)
-        store32(out->data + start + 4 * f, records[f]);
-    memset(out->data + start + 4 * fields, 0, fields);
-    for (unsigned v = 0; v < varying; v++)
-        out->data[start + 4 * fields + order[v]] = 1;
-    out->used += head;
-    for (uint32_t b = 0; b < blocks; b++) {
-        if (buffer_reserve(out, block_most, err) != 0)
-            return -1;
-        store32(out->data + start + 5 * fields + 4 * (size_t)b, (uint32_t)(out->used - start));
-        uint32_t first = b << TABLE_BLOCK_SHIFT;
-        uint32_t in_block = count - first < TABLE_BLOCK ? count - first : TABLE_BLOCK;
-        unsigned char *end = pack_block(out->data + out->used, records + (size_t)first * fields,
-                                        in_block, fields, order, varying);
-        out->used = (size_t)(end - out->data);
+        stride += frame[f].width;
+    size_t head = FIELD_BYTES * (size_t)fields;
+    if (buffer_reserve(out, head + (stride * count + 7) / 8 + 8, err) != 0)
+        return -1;
+    unsigned char *at = (unsigned char *)out->data + out->used;
+    for (unsigned f = 0; f < fields; f++) {
+        store32(at + 4 * f, frame[f].base);
+        at[4 * fields + f] =
+            (unsigned char)(frame[f].width | (frame[f].zero_apart ? TABLE_ZERO_APART : 0));
     }
+    unsigned char *end = pack(at + head, records, count, fields, frame);
+    out->used += (size_t)(end - at);
     return 0;
 }
 
-static bool block_is_inside(const struct table *table, size_t offset, size_t limit, uint32_t count)
-{
-    size_t head = (size_t)table->varying * BLOCK_FIELD_BYTES;
-    if (offset > limit || head > limit - offset)
-        return false;
-    const unsigned char *widths = table->bytes + offset + 4 * (size_t)table->varying;
-    size_t stride = 0;
-    for (unsigned v = 0; v < table->varying; v++) {
-        unsigned width = widths[v] & ~TABLE_ZERO_APART;
-        if (width > 32)
-            return false;
-        stride += width;
-    }
-    size_t bytes = (stride * count + 7) / 8;
-    return bytes + TABLE_SLACK <= limit - offset - head;
-}
-
 bool table_open(struct table *out, const unsigned char *region, size_t offset, size_t limit,
-                uint32_t count, unsigned fields)
+                uint32_t count, unsigned fields, size_t *end)
 {
-    size_t head = 5 * (size_t)fields;
-    if (count == 0 || offset > limit || head + TABLE_SLACK > limit - offset)
+    size_t head = FIELD_BYTES * (size_t)fields;
+    if (offset > limit || head + TABLE_SLACK > limit - offset)
         return false;
-    struct table table = {.bytes = region + offset, .records = count, .fields = (uint8_t)fields};
+    const unsigned char *at = region + offset;
+    struct table table = {.bits = at + head, .records = count};
     for (unsigned f = 0; f < fields; f++) {
-        table.constant[f] = table_load32(table.bytes + 4 * f);
-        unsigned char varies = table.bytes[4 * fields + f];
-        if (varies > 1)
+        struct table_field *field = &table.field[f];
+        memcpy(&field->base, at + 4 * f, sizeof field->base);
+        field->first_bit = (uint8_t)table.stride;
+        field->width = (uint8_t)(at[4 * fields + f] & ~TABLE_ZERO_APART);
+        field->zero_apart = (at[4 * fields + f] & TABLE_ZERO_APART) != 0;
+        if (field->width > 32)
             return false;
-        if (varies == 1)
-            table.order[table.varying++] = (uint8_t)f;
+        table.stride += field->width;
     }
-    uint32_t blocks = table.varying == 0 ? 0 : block_count(count);
-    limit -= offset;
-    if (4 * (size_t)blocks > limit - head)
+    size_t bytes = ((size_t)table.stride * count + 7) / 8;
+    if (bytes > limit - offset - head - TABLE_SLACK)
         return false;
-    table.offsets = table.bytes + head;
-    for (uint32_t b = 0; b < blocks; b++) {
-        uint32_t first = b << TABLE_BLOCK_SHIFT;
-        uint32_t in_block = count - first < TABLE_BLOCK ? count - first : TABLE_BLOCK;
-        if (!block_is_inside(&table, table_load32(table.offsets + 4 * (size_t)b), limit, in_block))
-            return false;
-    }
+    if (end != NULL)
+        *end = offset + head + bytes;
     *out = table;
     return true;
 }

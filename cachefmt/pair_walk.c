@@ -6,12 +6,11 @@
 struct __attribute__((may_alias)) walk {
     const struct segment *segment; /* NULL before the first entry */
     const struct point *points;
-    uint64_t first_row; /* of the segment */
-    uint64_t end_row;   /* of the segment */
-    struct table_block block;
-    uint64_t bit;                /* of the next record in block */
-    uint32_t value[ROW_COLUMNS]; /* of each varying column: what entry was made from */
-    bool fresh;                  /* no such values yet: entry has the segment's constants only */
+    uint64_t end_row;            /* of the segment */
+    uint64_t bit;                /* of the next record in the table of rows */
+    uint32_t value[ROW_COLUMNS]; /* what entry was made from */
+    uint8_t order[ROW_COLUMNS];  /* the columns that vary in the segment, ascending */
+    uint8_t varying;             /* how many */
     struct entry entry;
 };
 
@@ -24,6 +23,14 @@ void pair_walk(struct pair_cursor *cursor, const struct pair *pair, uint64_t fir
     memset(cursor->state, 0, sizeof cursor->state);
 }
 
+static int dangling(const struct pair_cursor *cursor, struct walk *walk, struct error *err)
+{
+    walk->segment = NULL;
+    return pair_corrupt(cursor->pair->data_name, "a row refers to something that is not there",
+                        err);
+}
+
+/* Make walk->entry of the first row, all columns of it. */
 static int enter_segment(struct pair_cursor *cursor, struct walk *walk, struct error *err)
 {
     const struct quadtree *tree;
@@ -32,42 +39,31 @@ static int enter_segment(struct pair_cursor *cursor, struct walk *walk, struct e
     if (pair_quadtree(cursor->pair, &tree, err) != 0 ||
         pair_segment(cursor->pair, cursor->row, &slot, err) != 0)
         return -1;
-    walk->points = tree->points;
-    walk->segment = &slot->segment;
-    walk->first_row = slot->where.first_row;
-    walk->end_row = slot->where.first_row + slot->where.rows;
-    walk->fresh = true;
-    walk->entry = slot->segment.constant;
-    walk->bit = 0;
-    if (slot->segment.rows.varying > 0) {
-        uint32_t row = (uint32_t)(cursor->row - walk->first_row);
-        walk->block = table_block(&slot->segment.rows, row);
-        walk->bit = (uint64_t)(row & (TABLE_BLOCK - 1)) * walk->block.stride;
+    const struct table *rows = &slot->segment.rows;
+    uint32_t row = (uint32_t)(cursor->row - slot->first_row);
+    walk->varying = 0;
+    for (unsigned c = 0; c < ROW_COLUMNS; c++) {
+        walk->value[c] = table_value(rows, row, c);
+        if (!segment_set(&slot->segment, c, walk->value[c], &walk->entry))
+            return dangling(cursor, walk, err);
+        if (rows->field[c].width > 0)
+            walk->order[walk->varying++] = (uint8_t)c;
     }
+    walk->segment = &slot->segment;
+    walk->points = tree->points;
+    walk->end_row = slot->first_row + slot->rows;
+    walk->bit = (uint64_t)row * rows->stride;
     return 0;
 }
 
 /* Make the next row readable: 1, 0 at the end, -1 on error. */
 static inline int walk_on(struct pair_cursor *cursor, struct walk *walk, struct error *err)
 {
-    if (walk->segment != NULL && cursor->row < walk->end_row) {
-        uint32_t row = (uint32_t)(cursor->row - walk->first_row);
-        if ((row & (TABLE_BLOCK - 1)) == 0 && walk->segment->rows.varying > 0) {
-            walk->block = table_block(&walk->segment->rows, row);
-            walk->bit = 0;
-        }
+    if (walk->segment != NULL && cursor->row < walk->end_row)
         return 1;
-    }
     if (cursor->row >= cursor->pair->info.entries)
         return 0;
     return enter_segment(cursor, walk, err) == 0 ? 1 : -1;
-}
-
-static int dangling(const struct pair_cursor *cursor, struct walk *walk, struct error *err)
-{
-    walk->segment = NULL;
-    return pair_corrupt(cursor->pair->data_name, "a row refers to something that is not there",
-                        err);
 }
 
 /* All but the point, member by member: a load as wide as a slice right after the narrower stores of
@@ -89,20 +85,19 @@ int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err)
     if (more != 1)
         return more;
     const struct segment *segment = walk->segment;
-    struct table_block block = walk->block; /* a copy that nothing aliases, so in registers */
+    const unsigned char *bits = segment->rows.bits; /* locals, which no store can change */
     uint64_t bit = walk->bit;
-    bool fresh = walk->fresh;
-    unsigned varying = segment->rows.varying;
+    unsigned varying = walk->varying;
     for (unsigned v = 0; v < varying; v++) {
-        uint32_t value = table_value(&block, v, &bit);
-        if (value == walk->value[v] && !fresh)
+        unsigned column = walk->order[v];
+        uint32_t value = table_field_value(bits, bit, &segment->rows.field[column]);
+        if (value == walk->value[column])
             continue;
-        walk->value[v] = value;
-        if (!segment_set(segment, segment->rows.order[v], value, &walk->entry))
+        walk->value[column] = value;
+        if (!segment_set(segment, column, value, &walk->entry))
             return dangling(cursor, walk, err);
     }
-    walk->fresh = false;
-    walk->bit = bit;
+    walk->bit = bit + segment->rows.stride;
     copy_entry(out, &walk->entry);
     out->point = walk->points[cursor->row];
     cursor->row++;
@@ -116,16 +111,13 @@ int pair_next_date(struct pair_cursor *cursor, struct entry *out, struct error *
     if (more != 1)
         return more;
     const struct segment *segment = walk->segment;
-    out->outcome = segment->constant.outcome;
-    out->refreshed_at = segment->constant.refreshed_at;
-    uint64_t bit = walk->bit;
-    for (unsigned v = 0; v < segment->rows.varying && segment->rows.order[v] <= COLUMN_DATE; v++) {
-        uint32_t value = table_value(&walk->block, v, &bit);
-        if (!segment_set(segment, segment->rows.order[v], value, out))
+    const struct table *rows = &segment->rows;
+    for (unsigned column = COLUMN_OUTCOME; column <= COLUMN_DATE; column++) {
+        uint32_t value = table_field_value(rows->bits, walk->bit, &rows->field[column]);
+        if (!segment_set(segment, column, value, out))
             return dangling(cursor, walk, err);
     }
-    if (segment->rows.varying > 0)
-        walk->bit += walk->block.stride;
+    walk->bit += rows->stride;
     out->point = walk->points[cursor->row];
     cursor->row++;
     return 1;

@@ -9,15 +9,10 @@
 #include "cachefmt/pair_table.h"
 #include "pair_sample.h"
 
-static void read_record(const struct table *table, uint32_t record, uint32_t *out)
+static void read_record(const struct table *table, uint32_t record, unsigned fields, uint32_t *out)
 {
-    memcpy(out, table->constant, sizeof table->constant);
-    if (table->varying == 0)
-        return;
-    struct table_block block = table_block(table, record);
-    uint64_t bit = (uint64_t)(record & (TABLE_BLOCK - 1)) * block.stride;
-    for (unsigned v = 0; v < table->varying; v++)
-        out[table->order[v]] = table_value(&block, v, &bit);
+    for (unsigned f = 0; f < fields; f++)
+        out[f] = table_value(table, record, f);
 }
 
 /* The table in memory of exactly its size, so that a sanitizer sees a step outside. */
@@ -69,10 +64,12 @@ static void records_come_back(void **state)
         size_t bytes;
         unsigned char *region = encode(records, count, fields, lead, &bytes);
         struct table table;
-        assert_true(table_open(&table, region, lead, bytes, count, fields));
+        size_t end = 0;
+        assert_true(table_open(&table, region, lead, bytes, count, fields, &end));
+        assert_int_equal(end, bytes - TABLE_SLACK);
         for (uint32_t i = 0; i < count; i++) {
             uint32_t got[TABLE_FIELDS];
-            read_record(&table, i, got);
+            read_record(&table, i, fields, got);
             assert_memory_equal(got, records + (size_t)i * fields, fields * sizeof *got);
         }
         free(region);
@@ -80,17 +77,48 @@ static void records_come_back(void **state)
     }
 }
 
-static void a_missing_value_does_not_widen_its_block(void **state)
+static void a_missing_value_does_not_widen_a_field(void **state)
 {
     (void)state;
-    uint32_t records[TABLE_BLOCK];
+    uint32_t records[128];
     size_t without, with;
-    for (uint32_t i = 0; i < TABLE_BLOCK; i++)
+    for (uint32_t i = 0; i < 128; i++)
         records[i] = 1000000 + i % 60;
-    free(encode(records, TABLE_BLOCK, 1, 0, &without));
+    free(encode(records, 128, 1, 0, &without));
     records[77] = 0;
-    free(encode(records, TABLE_BLOCK, 1, 0, &with));
+    free(encode(records, 128, 1, 0, &with));
     assert_int_equal(with, without);
+}
+
+/* What FORMAT.md says of heads and codes, byte by byte. */
+static void bytes_are_those_of_the_format(void **state)
+{
+    (void)state;
+    const uint32_t records[] = {7, 300, 0, 7, 301, 0x10002, 7, 307, 0x10001};
+    const unsigned char expected[] = {
+        7,    0,    0,    0, 0x2c, 1, 0, 0, 0, 0, 1, 0, /* bases 7, 300, 0x10001 - 1 */
+        0,    3,    0x82,                               /* widths; zero apart */
+        0x20, 0x3e,                                     /* 000 00, then 001 10, then 111 01 */
+        0,    0,    0,    0, 0,    0, 0, 0,
+    };
+    size_t bytes;
+    unsigned char *region = encode(records, 3, 3, 0, &bytes);
+    assert_int_equal(bytes, sizeof expected);
+    assert_memory_equal(region, expected, bytes);
+    free(region);
+}
+
+static void a_table_may_be_empty(void **state)
+{
+    (void)state;
+    size_t bytes, end = 0;
+    unsigned char *region = encode(NULL, 0, 3, 0, &bytes);
+    struct table table;
+    assert_int_equal(bytes, 3 * 5 + TABLE_SLACK);
+    assert_true(table_open(&table, region, 0, bytes, 0, 3, &end));
+    assert_int_equal(end, 3 * 5);
+    assert_int_equal(table.records, 0);
+    free(region);
 }
 
 static void a_constant_field_takes_no_room(void **state)
@@ -117,11 +145,10 @@ static void a_cut_table_is_refused(void **state)
     size_t bytes;
     unsigned char *region = encode(records, 300, 3, 0, &bytes);
     struct table table;
-    assert_true(table_open(&table, region, 0, bytes, 300, 3));
+    assert_true(table_open(&table, region, 0, bytes, 300, 3, NULL));
     for (size_t limit = 0; limit < bytes; limit++)
-        assert_false(table_open(&table, region, 0, limit, 300, 3));
-    assert_false(table_open(&table, region, bytes + 1, bytes, 300, 3));
-    assert_false(table_open(&table, region, 0, bytes, 0, 3));
+        assert_false(table_open(&table, region, 0, limit, 300, 3, NULL));
+    assert_false(table_open(&table, region, bytes + 1, bytes, 300, 3, NULL));
     free(region);
     free(records);
 }
@@ -141,11 +168,11 @@ static void changed_bytes_stay_inside(void **state)
         for (uint64_t n = 1 + sample_random(&random) % 3; n > 0; n--)
             region[sample_random(&random) % (bytes < 40 ? bytes : 40)] =
                 (unsigned char)sample_random(&random);
-        if (table_open(&table, region, 0, bytes, count, 2)) {
+        if (table_open(&table, region, 0, bytes, count, 2, NULL)) {
             opened++;
             for (uint32_t i = 0; i < count; i++) {
                 uint32_t got[TABLE_FIELDS];
-                read_record(&table, i, got);
+                read_record(&table, i, 2, got);
             }
         }
         free(region);
@@ -154,8 +181,8 @@ static void changed_bytes_stay_inside(void **state)
     assert_true(opened > 1000);
 }
 
-/* The same without a sanitizer: a block whose widths reach behind the region is refused. */
-static void a_block_that_is_too_wide_is_refused(void **state)
+/* The same without a sanitizer: a table whose widths reach behind the region is refused. */
+static void a_table_that_is_too_wide_is_refused(void **state)
 {
     (void)state;
     uint32_t records[100];
@@ -164,14 +191,14 @@ static void a_block_that_is_too_wide_is_refused(void **state)
         records[i] = i;
     unsigned char *region = encode(records, 100, 1, 0, &bytes);
     struct table table;
-    unsigned char *width = region + 5 + 4 + 4;
+    unsigned char *width = region + 4;
     assert_int_equal(*width, 7);
     *width = 8;
-    assert_false(table_open(&table, region, 0, bytes, 100, 1));
+    assert_false(table_open(&table, region, 0, bytes, 100, 1, NULL));
     *width = 33;
-    assert_false(table_open(&table, region, 0, bytes + 4096, 100, 1));
+    assert_false(table_open(&table, region, 0, bytes + 4096, 100, 1, NULL));
     *width = 7;
-    assert_true(table_open(&table, region, 0, bytes, 100, 1));
+    assert_true(table_open(&table, region, 0, bytes, 100, 1, NULL));
     free(region);
 }
 
@@ -179,11 +206,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back),
-        cmocka_unit_test(a_missing_value_does_not_widen_its_block),
+        cmocka_unit_test(a_missing_value_does_not_widen_a_field),
+        cmocka_unit_test(bytes_are_those_of_the_format),
+        cmocka_unit_test(a_table_may_be_empty),
         cmocka_unit_test(a_constant_field_takes_no_room),
         cmocka_unit_test(a_cut_table_is_refused),
         cmocka_unit_test(changed_bytes_stay_inside),
-        cmocka_unit_test(a_block_that_is_too_wide_is_refused),
+        cmocka_unit_test(a_table_that_is_too_wide_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
