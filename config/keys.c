@@ -24,7 +24,7 @@ const struct config_key config_keys[] = {
      "Rows x columns of tiles over the world, for a cache that is made new; an existing cache\n"
      "keeps its own."},
     {"cache", "keep_generations", CONFIG_COUNT, AT(cache.keep_generations), 1, 10000, NULL, "3",
-     true,
+     false,
      "Published generations to keep, the current one included; the older ones are the\n"
      "backups that `refreshctl cache rollback` goes back to."},
 
@@ -41,14 +41,14 @@ const struct config_key config_keys[] = {
      "0", true, "Ask only for entries older than this again; 0 = every entry."},
     {"refresh", "finish_within", CONFIG_DURATION, AT(refresh.finish_within), 0, LONGEST_DURATION,
      NULL, "0", true, "Spread a run evenly over this time; 0 = as fast as it goes."},
-    {"refresh", "max_failed", CONFIG_PERCENT, AT(refresh.max_failed), 0, 1, NULL, "5%", true,
+    {"refresh", "max_failed", CONFIG_PERCENT, AT(refresh.max_failed), 0, 1, NULL, "5%", false,
      "A run pauses itself when more of its points than this failed."},
 
-    {"gate", "max_lost", CONFIG_PERCENT, AT(gate.max_lost), 0, 1, NULL, "1%", true,
+    {"gate", "max_lost", CONFIG_PERCENT, AT(gate.max_lost), 0, 1, NULL, "1%", false,
      "Points that had an address before and have none now, at most; else the run is held."},
     {"gate", "max_country_changed", CONFIG_PERCENT, AT(gate.max_country_changed), 0, 1, NULL, "2%",
-     true, "Points whose country changed, at most; else the run is held."},
-    {"gate", "max_changed", CONFIG_PERCENT, AT(gate.max_changed), 0, 1, NULL, "100%", true,
+     false, "Points whose country changed, at most; else the run is held."},
+    {"gate", "max_changed", CONFIG_PERCENT, AT(gate.max_changed), 0, 1, NULL, "100%", false,
      "Points whose address changed at all, at most; else the run is held."},
 
     {"geocoder", "provider", CONFIG_WORD, AT(geocoder.provider), 1, LONGEST_WORD, NULL, "gazetteer",

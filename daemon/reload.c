@@ -7,13 +7,6 @@
 #include "daemon/job.h"
 #include "daemon/log.h"
 
-/* Live keys whose values the line took over when it was opened. */
-static bool line_holds(const struct config_key *key)
-{
-    return strcmp(key->section, "gate") == 0 || strcmp(key->name, "max_failed") == 0 ||
-           strcmp(key->name, "keep_generations") == 0;
-}
-
 static bool differs(const struct config *a, const struct config *b, const char *section,
                     const char *name)
 {
@@ -61,7 +54,7 @@ static void log_changes(const struct daemon *daemon, const struct config *new)
         const struct config_key *key = &config_keys[i];
         if (!differs(daemon->config, new, key->section, key->name))
             continue;
-        bool waits = !key->live || line_holds(key);
+        bool waits = !key->live;
         char quoted[LOG_QUOTED_BYTES];
         log_event(waits ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "config_changed",
                   "section=%s key=%s value=%s takes_effect=%s", key->section, key->name,
