@@ -13,11 +13,11 @@ WERROR ?=
 V ?=
 Q := $(if $(V),,@)
 
-PACKAGES := gcc clang make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
+PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
 	libxxhash-dev libinih-dev libsystemd-dev
-TEST_PACKAGES := libcmocka-dev python3 python3-pytest strace clang libclang-rt-14-dev \
-	clang-format cppcheck e2fsprogs mount util-linux procps
-BENCH_PACKAGES := g++ libnanoflann-dev time
+TEST_PACKAGES := clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
+	python3-pytest-xdist e2fsprogs mount
+BENCH_PACKAGES := g++ libnanoflann-dev python3 time
 
 LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wformat=2 \
@@ -29,6 +29,9 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DREFRESHD_VERSION='"$(VERSION)"' -I. -I$(BU
 	$(OPT) -g -ffp-contract=off $(WARNINGS) $(if $(WERROR),-Werror) $(SAN_FLAGS) -pthread $(CFLAGS)
 ALL_LDFLAGS = $(SAN_FLAGS) -pthread $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm
+ifeq ($(SAN),thread)
+export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
+endif
 
 # --- sources, in the order of the floors ------------------------------------
 LIB_DIRS := base quadtree cachefmt config geocoder stages
@@ -123,21 +126,28 @@ E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so
 .PHONY: test-programs unit e2e
 test-programs: all $(UNIT_PROGRAMS) $(E2E_PROGRAMS)
 
-unit: $(UNIT_PROGRAMS)
-	@set -e; for program in $(UNIT_PROGRAMS); do echo "== $$program"; $$program; done
+UNIT_RUNS := $(UNIT_PROGRAMS:%=%.run)
+.PHONY: $(UNIT_RUNS)
+$(UNIT_RUNS): %.run: %
+	@echo "== $<"
+	@$<
 
+unit: $(UNIT_RUNS)
+
+# The tests mostly wait, so two of them at a time.
 PYTEST_FLAGS ?=
 e2e: all $(E2E_PROGRAMS)
-	REFRESHD_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	REFRESHD_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider -n 2 \
 		$(PYTEST_FLAGS) tests/e2e
 
 # What users and CI call: installs what is missing, builds, runs everything.
-.PHONY: test run-tests check-san
+PARALLEL := -j2 --output-sync=target
+.PHONY: test check-san
 test: deps-test
 	$(MAKE) -j2 WERROR=1 test-programs
-	$(MAKE) WERROR=1 run-tests
-
-run-tests: lint unit e2e
+	$(MAKE) lint
+	$(MAKE) $(PARALLEL) WERROR=1 unit
+	$(MAKE) WERROR=1 e2e
 
 # Every unit test under ASan+UBSan and under TSan, and the end-to-end tests that are not about
 # speed or a thousand kills under ASan+UBSan.
@@ -145,9 +155,9 @@ ASAN := CC=clang SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/asan
 TSAN := CC=clang SAN=thread OPT=-O1 BUILD=$(BUILD)/tsan
 check-san: deps-test
 	$(MAKE) -j2 $(ASAN) test-programs
-	$(MAKE) $(ASAN) unit
+	$(MAKE) $(PARALLEL) $(ASAN) unit
 	$(MAKE) -j2 $(TSAN) test-programs
-	$(MAKE) $(TSAN) unit
+	$(MAKE) $(PARALLEL) $(TSAN) unit
 	$(MAKE) $(ASAN) PYTEST_FLAGS="-m sanitized" e2e
 	$(MAKE) $(TSAN) PYTEST_FLAGS="-m sanitized" e2e
 
