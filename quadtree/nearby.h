@@ -259,6 +259,7 @@ static void visit(const struct quadtree *tree, struct seeker *seeker, size_t blo
         set_limit(seeker);
         if (seeker->anywhere)
             return;
+        // cppcheck-suppress shiftTooManyBits ; n is not 0: a block has a point
         near = within(&sight, seeker->limit) & ~(1ULL << nearest);
     } else if (sight.square <= seeker->limit) {
         near = within(&sight, seeker->limit);
