@@ -93,7 +93,7 @@ wait $watch 2>/dev/null || true
 
 say "4. kill -9 in the middle of it"
 kill -9 "$daemon"
-wait "$daemon" 2>/dev/null || true
+{ wait "$daemon" || true; } 2>/dev/null
 ctl status || true
 
 say "5. Started again, it goes on by itself from what the ledger acknowledged"
