@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from harness import Refreshd, make_points, small_filesystem, wait_for
+from harness import Refreshd, make_points, small_filesystem, wait_for, write_csv
 
 COUNT = 60_000
 
@@ -28,9 +28,9 @@ def fill(root, leave):
         os.posix_fallocate(ballast.fileno(), 0, max(size, 4096))
 
 
-def configured(root):
+def configured(root, asked_log):
     daemon = Refreshd(root=root)
-    daemon.stub(latency_ms=2, version=2, log="/tmp/" + root.name + "-asked")
+    daemon.stub(latency_ms=2, version=2, log=asked_log)
     daemon.configure(refresh__workers=2, geocoder__concurrency=4, geocoder__batch=20,
                      refresh__point_files=64, geocoder__rate=30000,
                      gate__max_country_changed="100%")
@@ -39,9 +39,9 @@ def configured(root):
 
 # Space left when the run starts, from hardly any to nearly enough: each stops another stage.
 @pytest.mark.parametrize("leave", [20_000, 300_000, 1_000_000, 2_000_000, 4_000_000])
-def test_full_disk_pauses_and_resume_goes_on(leave):
+def test_full_disk_pauses_and_resume_goes_on(leave, tmp_path):
     points = make_points(COUNT, clusters=6)
-    with small_filesystem(40) as root, configured(root) as daemon:
+    with small_filesystem(40) as root, configured(root, tmp_path / "asked") as daemon:
         daemon.load(points)
         daemon.start()
         daemon.ctl("start", check=False)
@@ -68,20 +68,17 @@ def test_full_disk_pauses_and_resume_goes_on(leave):
         assert status["last_run"]["result"] == "published"
         assert set(daemon.export()) == set(points)
         daemon.ctl("cache", "verify", "--deep")
-    os.unlink("/tmp/" + root.name + "-asked")
 
 
-def test_import_on_a_full_disk_leaves_nothing_behind():
+def test_import_on_a_full_disk_leaves_nothing_behind(tmp_path):
     points = make_points(COUNT)
     with small_filesystem(20) as root, Refreshd(root=root) as daemon:
         daemon.load(points[:1000])
         before = sorted(p.name for p in daemon.cache.iterdir())
-        from harness import write_csv
-        path = "/tmp/" + root.name + ".csv"
+        path = tmp_path / "points.csv"
         write_csv(path, points)
         fill(root, 200_000)
         result = daemon.ctl("cache", "import", path, check=False)
-        os.unlink(path)
         assert result.returncode == 1 and "disk full" in result.stderr
         assert sorted(p.name for p in daemon.cache.iterdir()) == before
         daemon.ctl("cache", "verify", "--deep")

@@ -8,7 +8,6 @@ import struct
 import subprocess
 import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -65,15 +64,15 @@ def possible():
 
 
 @pytest.mark.skipif(not possible(), reason="SKIPPED LOUDLY: needs root, loop devices and ext4")
-def test_power_cuts_over_one_run():
+def test_power_cuts_over_one_run(tmp_path):
     points = make_points(COUNT, clusters=8)
     rng = random.Random(11)
     with disk() as made, Refreshd(root=made.root) as daemon:
-        daemon.configure(control__socket=f"/tmp/{made.root.name}.sock", refresh__workers=2,
+        daemon.configure(control__socket=tmp_path / "sock", refresh__workers=2,
                          geocoder__concurrency=4, geocoder__batch=20, geocoder__rate=4000,
                          refresh__point_files=64, gate__max_country_changed="100%")
-        daemon.stub(latency_ms=2, version=2, log=f"/tmp/{made.root.name}.asked")
-        daemon.log = Path(f"/tmp/{made.root.name}.log")
+        daemon.stub(latency_ms=2, version=2, log=tmp_path / "asked")
+        daemon.log = tmp_path / "log"
         daemon.load(points)
         os.sync()
         daemon.start()
@@ -103,5 +102,3 @@ def test_power_cuts_over_one_run():
         assert all(row["street"].endswith("v2") for row in entries.values())
         daemon.ctl("cache", "verify", "--deep")
         daemon.stop()
-        for name in ("asked", "log", "sock"):
-            Path(f"/tmp/{made.root.name}.{name}").unlink(missing_ok=True)
