@@ -139,7 +139,8 @@ static int append_tables(struct segment_builder *builder, struct segment_header 
     for (unsigned t = 0; t < ROW_TEXTS; t++) {
         unsigned field = row_fields[COLUMN_HOUSENUMBER + t];
         header->strings[t] = builder->dictionary[field].strings;
-        if (table_append(out, references + first[field], header->strings[t], 1, err) != 0)
+        const uint32_t *numbers = header->strings[t] > 0 ? references + first[field] : NULL;
+        if (table_append(out, numbers, header->strings[t], 1, err) != 0)
             return -1;
     }
     header->long_strings =
