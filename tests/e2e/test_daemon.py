@@ -105,17 +105,17 @@ def test_a_second_signal_changes_nothing(running):
 
 
 def test_reload(running):
-    running.ctl("start", "--rate", "100")
-    running.configure(geocoder__rate="300", geocoder__provider="gazetteer")
+    running.ctl("start", "--rate", "10")  # slow: the run outlasts the test on any machine
+    running.configure(geocoder__rate="20", geocoder__provider="gazetteer")
     running.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: running.json("status")["rate"] == 300, what="the new rate")
+    wait_for(lambda: running.json("status")["rate"] == 20, what="the new rate")
     log = running.log.read_text()
     assert "key=provider" in log and "takes_effect=restart" in log
     running.configure(geocoder__rate="abc")
     running.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "reload_failed" in running.log.read_text(), what="the refusal")
     raw = Raw(running)
-    assert raw.call("status")["status"]["rate"] == 300
+    assert raw.call("status")["status"]["rate"] == 20
     assert raw.call("cancel")["ok"]
     raw.close()
 
