@@ -24,6 +24,19 @@ static size_t open_tables(struct segment *segment, const struct segment_header *
     return at;
 }
 
+/* Every place and string stands in a row at least, so that checking a segment takes time in
+ * proportion to its rows, whatever a header says: a table of width 0 has no bytes to bound it. */
+static bool counts_are_possible(const struct segment_header *header)
+{
+    if (header->places > header->rows || header->long_strings / FIELD_COUNT > header->rows)
+        return false;
+    for (int t = 0; t < ROW_TEXTS; t++) {
+        if (header->strings[t] > header->rows)
+            return false;
+    }
+    return true;
+}
+
 bool segment_open(struct segment *out, const unsigned char *data, size_t bytes, uint32_t rows)
 {
     struct segment_header header;
@@ -31,7 +44,7 @@ bool segment_open(struct segment *out, const unsigned char *data, size_t bytes, 
     if (bytes < sizeof header || bytes > UINT32_MAX)
         return false;
     memcpy(&header, data, sizeof header);
-    if (header.rows != rows || rows == 0 || header.places > rows)
+    if (header.rows != rows || rows == 0 || !counts_are_possible(&header))
         return false;
     size_t end = open_tables(&segment, &header, data, bytes);
     if (end == 0 || header.text != end + TABLE_SLACK || header.text_bytes > bytes - header.text)
