@@ -172,8 +172,10 @@ static void fill_run(struct line *line, struct line_status *status)
     status->points_retried = line->working ? atomic_load(&line->figures.retried) : 0;
     status->points_in_flight = atomic_load(&line->figures.in_flight);
     status->rate = line->run.parameters.rate;
-    if (line->working && line->run.phase == PHASE_REFRESH)
-        status->rate = limiter_rate(line->limiter);
+    double pace =
+        line->working && line->run.phase == PHASE_REFRESH ? limiter_rate(line->limiter) : 0;
+    if (pace > 0) /* the stations may not have taken up the rate yet */
+        status->rate = pace;
 }
 
 static void fill_forecast(struct line_status *status)
