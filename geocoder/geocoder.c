@@ -18,6 +18,7 @@ const char *const failure_cause_names[CAUSE_COUNT] = {
     [CAUSE_QUOTA] = "quota",
     [CAUSE_MISSING_ROW] = "missing_row",
     [CAUSE_INTERNAL] = "internal",
+    [CAUSE_DENIED] = "denied",
 };
 
 const struct geocoder_provider *geocoder_find(const char *name)

@@ -1,11 +1,14 @@
 /* Geocoders: who answers the questions. One file per provider, one table of providers.
  *
  *   geocoder_open(&geocoder, &settings, err);      once per run, shared by all workers
- *   geocoder->provider->answer(...)                from any worker thread
+ *   geocoder->provider->session_open(...)          once per worker
+ *   geocoder->provider->answer(...)                local providers: points to answers
+ *   geocoder->provider->ask(...), ->read(...)      network providers: points to a request, the
+ *                                                  reply to answers
  *   geocoder_close(geocoder);
  *
- * A provider turns points into answers. There are no threads, no waiting and no retries here:
- * that is the workers' business (stages/geocode.c). */
+ * There are no threads, no waiting, no sockets and no retries here: that is the workers' business
+ * (stages/geocode.c). */
 #ifndef REFRESHD_GEOCODER_GEOCODER_H
 #define REFRESHD_GEOCODER_GEOCODER_H
 
@@ -30,9 +33,10 @@ enum failure_cause {
     CAUSE_HTTP_5XX,
     CAUSE_BAD_REPLY,
     CAUSE_BAD_REQUEST,
-    CAUSE_QUOTA,
+    CAUSE_QUOTA, /* used up for now: pauses the run, costs no point its address */
     CAUSE_MISSING_ROW,
     CAUSE_INTERNAL,
+    CAUSE_DENIED, /* the key or the user is refused: likewise */
     CAUSE_COUNT
 };
 extern const char *const failure_cause_names[CAUSE_COUNT];
@@ -47,20 +51,48 @@ struct answer {
     struct slice detail; /* failed only: one line for a person; lifetime as address */
 };
 
+/* What the configuration says. Any text may be NULL or "", which is not set. */
 struct geocoder_settings {
     const char *provider;
-    const char *url;
+    const char *url; /* base; the provider's path is added */
     const char *key_file;
+    const char *ca_file; /* certificates to trust; not set = the system's */
     const char *language;
     const char *user_agent;
-    double max_distance; /* metres; 0 = any. An address farther away counts as empty */
+    double timeout;         /* seconds a request may take */
+    double max_distance;    /* metres; 0 = any. An address farther away counts as empty */
+    unsigned batch;         /* points per request, at most */
+    bool storage_permitted; /* the user has a contract by which answers may be kept */
 };
+
+/* One HTTP request. Zeroed to begin with; the buffers are used again for the next one. */
+struct geocoder_request {
+    const char *path;         /* static; added to the base url */
+    struct buffer query;      /* "a=b&c=d", percent-encoded, not NUL-terminated; may be empty */
+    struct buffer body;       /* with content_type: a POST */
+    const char *content_type; /* static; NULL = a GET */
+};
+
+struct geocoder_reply {
+    unsigned status;  /* HTTP */
+    const char *body; /* any bytes */
+    size_t size;
+};
+
+/* The longest body that is read as the reply to a question about `points` points. */
+#define GEOCODER_REPLY_BYTES(points) (((size_t)256 << 10) + ((size_t)32 << 10) * (points))
 
 struct geocoder_provider {
     const char *name;
     const char *help;
     unsigned largest_batch; /* most points in one request */
 
+    /* Network providers. */
+    const char *url; /* base used when none is configured; NULL = there must be one */
+    bool needs_key;
+    const char *storage_terms; /* NULL, or why answers may not be kept without a contract */
+
+    /* settings outlives the state. */
     int (*open)(const struct geocoder_settings *settings, void **state, struct error *err);
     void (*close)(void *state);
     /* A session is one worker's private memory with the provider (scratch, caches). */
@@ -75,11 +107,29 @@ struct geocoder_provider {
     /* Local providers that stand in for a distant one: how long after being asked a request is
      * answered, milliseconds. NULL = at once. */
     unsigned (*latency)(void *session, const struct point *points, size_t count);
+
+    /* Network providers: make the request that asks for these points (1 to batch of them). Several
+     * requests of a session may be in flight. -1: out of memory. */
+    int (*ask)(void *session, const struct point *points, size_t count,
+               struct geocoder_request *request, struct error *err);
+
+    /* Network providers: turn the reply to such a request into answers; answers[i] belongs to
+     * points[i]. Every reply gives every point an answer, also a senseless one. -1: out of
+     * memory. */
+    int (*read)(void *session, const struct point *points, size_t count,
+                const struct geocoder_reply *reply, struct answer *answers, struct error *err);
 };
+
+static inline bool geocoder_is_local(const struct geocoder_provider *provider)
+{
+    return provider->answer != NULL;
+}
 
 struct geocoder {
     const struct geocoder_provider *provider;
     void *state;
+    struct geocoder_settings settings; /* its texts are owned, none is NULL, url is never empty for
+                                        * a network provider and ends without a slash */
 };
 
 /* The table of providers, ending in NULL (providers.c). */
@@ -88,9 +138,14 @@ extern const struct geocoder_provider *const geocoder_providers[];
 /* geocoder_find: the provider of that name, or NULL. */
 const struct geocoder_provider *geocoder_find(const char *name);
 
-/* geocoder_open: ERROR_CONFIG names an unknown provider and lists the known ones. */
+/* geocoder_open: ERROR_CONFIG names what is wrong with the settings: an unknown provider (and lists
+ * the known ones), a missing url, a key_file that is missing, empty or not a file, ... */
 int geocoder_open(struct geocoder **out, const struct geocoder_settings *settings,
                   struct error *err);
 void geocoder_close(struct geocoder *geocoder); /* NULL is allowed */
+
+/* geocoder_storage_warning: what to tell a user whose provider's terms forbid keeping answers and
+ * who has not said storage_permitted = yes; NULL when there is nothing to tell. */
+const char *geocoder_storage_warning(const struct geocoder_settings *settings);
 
 #endif

@@ -42,6 +42,10 @@ struct request {
     size_t count;
     struct point *points;
     struct question *questions;
+    double asked_at;    /* clock_monotonic */
+    double retry_after; /* set before done: seconds the geocoder asks to be left alone; 0 = it
+                         * does not say */
+    unsigned status;    /* set before done: HTTP status of the reply, 0 = none */
 };
 
 /* Carries requests to a geocoder and answers back, on one worker's loop.
@@ -64,6 +68,10 @@ typedef void transport_done(void *context, struct request *request, const struct
 /* transport_local_open: for providers that answer on the calling thread (geocode_local.c). */
 int transport_local_open(struct transport **out, uv_loop_t *loop, const struct geocoder *geocoder,
                          unsigned batch, transport_done *done, void *context, struct error *err);
+
+/* transport_network_open: for providers that are asked over HTTP (geocode_network.c). */
+int transport_network_open(struct transport **out, uv_loop_t *loop, const struct geocoder *geocoder,
+                           transport_done *done, void *context, struct error *err);
 
 /* A point to be asked again, not before `due` (clock_monotonic). */
 struct retry {
