@@ -16,9 +16,11 @@ struct network {
 
 struct network_session {
     const struct network *network;
-    struct buffer text; /* what answers point to besides the tree: folded labels, joined words,
-                         * details. Cleared by read_begin, never moved before the next one. */
+    struct buffer text; /* what answers point to besides the tree: cleaned texts, numbers, folded
+                         * labels, joined words, details. Emptied by read_begin, which also makes
+                         * all the room an honest reader needs: never moved before the next one. */
     cJSON *tree;        /* of the last reply, or NULL */
+    size_t limit;       /* longest body that is read as the last reply */
 };
 
 /* The open, close, session_open and session_close of every network provider. network_open reads the
@@ -40,6 +42,9 @@ int query_text(struct geocoder_request *request, const char *name, const char *v
                struct error *err);
 int query_degrees(struct geocoder_request *request, const char *name, int32_t degrees,
                   struct error *err);
+/* A length in kilometres, of metres: "0.05". Rounded up to a metre; 0 appends nothing. */
+int query_kilometres(struct geocoder_request *request, const char *name, double metres,
+                     struct error *err);
 /* "LAT,LON" */
 int query_point(struct geocoder_request *request, const char *name, struct point point,
                 struct error *err);
@@ -49,7 +54,9 @@ int query_point(struct geocoder_request *request, const char *name, struct point
 #define REPLY_NESTING 32u /* deepest JSON that is read */
 #define DETAIL_BYTES 200u /* longest detail kept */
 
-/* read_begin: forget the reply before; make room for what answers of this one point to. */
+/* read_begin: forget the reply before; make room for what answers of this one point to: for each
+ * byte of the reply three, and ANSWER_ROOM for each answer. */
+#define ANSWER_ROOM 1024u
 int read_begin(struct network_session *session, const struct geocoder_reply *reply, size_t count,
                struct error *err);
 
@@ -69,31 +76,66 @@ void fail_all(struct network_session *session, const struct geocoder_reply *repl
 void fail_one(struct network_session *session, const struct geocoder_reply *reply,
               enum failure_cause cause, bool transient, const char *detail, struct answer *answer);
 
+/* fail_status: fail_all by the HTTP status of a reply that is not 2xx, with the provider's own
+ * message out of the body as detail where it has one. A refusal (403, 429) whose message speaks of
+ * a quota or of a limit by day or month is CAUSE_QUOTA. */
+void fail_status(struct network_session *session, const struct geocoder_reply *reply, size_t count,
+                 struct answer *answers);
+
+/* fail_bad: fail_all with CAUSE_BAD_REPLY, transient. */
+void fail_bad(struct network_session *session, const struct geocoder_reply *reply, size_t count,
+              const char *why, struct answer *answers);
+
+/* reply_message: what a provider says went wrong, out of the shapes in which providers say it
+ * ("error", "message", "error_message", "errors": [..], {"error": {"message": ..}}, ...), or NULL.
+ * Lives as long as the tree. */
+const char *reply_message(const cJSON *tree);
+
+/* speaks_of_quota: whether a message is about a used up quota and not about too fast a pace. */
+bool speaks_of_quota(const char *message);
+
 /* read_json: the body as a tree, kept in the session. NULL when it is no JSON within bounds (size,
  * nesting, valid UTF-8, no NUL in a text); *why then says what is wrong. */
 const cJSON *read_json(struct network_session *session, const struct geocoder_reply *reply,
                        const char **why);
 
+/* read_object: how reading most replies begins: read_begin, fail_status unless the status is 2xx,
+ * fail_bad unless the body is a JSON object. *tree is NULL when all answers are settled so. */
+int read_object(struct network_session *session, const struct geocoder_reply *reply, size_t count,
+                const cJSON **tree, struct answer *answers, struct error *err);
+
 /* Where a provider's reply keeps a field: the first of these names that holds a text that is not
  * empty (numbers count as text). The table ends with an entry whose names[0] is NULL. */
+#define FIELD_NAMES 6
 struct json_field {
     enum address_field field;
-    const char *names[6];
+    const char *names[FIELD_NAMES]; /* in order of preference; unused ones are NULL */
 };
 
-/* read_address: fill an answer of kind ANSWER_FOUND from a JSON object by a table: spaces around a
- * text are cut, control characters become spaces, country codes lower case, the label folded,
- * fields over FIELD_BYTES_LIMIT dropped. An address with no field at all becomes ANSWER_EMPTY. Call
- * once for each object that holds fields, then finish_address. */
-void read_fields(const cJSON *object, const struct json_field *table, struct address *address);
+/* read_fields: gather the fields of an address (zeroed to begin with) from a JSON object (anything
+ * else, or NULL, holds none) by a table, without the spaces around a text. A field that is there
+ * already stays. Call once for each object that holds fields, then finish_address. */
+void read_fields(struct network_session *session, const cJSON *object,
+                 const struct json_field *table, struct address *address);
 
-/* finish_address: clean and fold what read_fields gathered, and compare with max_distance when the
- * reply gave a position (NULL = it did not): farther becomes ANSWER_EMPTY. */
-int finish_address(struct network_session *session, struct point question,
-                   const struct point *position, struct address *address, struct answer *answer,
-                   struct error *err);
+/* finish_address: the answer out of what read_fields gathered: control characters become spaces,
+ * the country code lower case, fields over FIELD_BYTES_LIMIT are dropped, the label is folded. An
+ * address with no field at all becomes ANSWER_EMPTY, and so does one whose position (NULL = the
+ * reply gave none) is farther from the question than max_distance. status is the reply's. */
+int finish_address(struct network_session *session, const struct geocoder_reply *reply,
+                   struct point question, const struct point *position, struct address *address,
+                   struct answer *answer, struct error *err);
+
+/* answer_empty: the geocoder knows no address there. */
+void answer_empty(const struct geocoder_reply *reply, struct answer *answer);
 
 /* json_position: degrees out of two JSON values (numbers or texts); false when they are none. */
 bool json_position(const cJSON *lat, const cJSON *lon, struct point *out);
+
+/* json_coordinates: of a GeoJSON geometry, [LON, LAT]; false when it has none. */
+bool json_coordinates(const cJSON *geometry, struct point *out);
+
+/* json_text: the text of a member, or NULL when there is none or it is empty. */
+const char *json_text(const cJSON *object, const char *name);
 
 #endif
