@@ -1,0 +1,198 @@
+/* From the members of JSON objects to the fields of an address. */
+#include "geocoder/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define NUMBER_ROOM 32
+
+static bool is_blank(char c)
+{
+    return (unsigned char)c <= ' ' || c == 0x7f;
+}
+
+/* trimmed: a text without the blanks around it. */
+static struct slice trimmed(const char *text)
+{
+    while (*text != '\0' && is_blank(*text))
+        text++;
+    size_t length = strlen(text);
+    while (length > 0 && is_blank(text[length - 1]))
+        length--;
+    if (length > UINT32_MAX)
+        length = 0;
+    return (struct slice){text, (uint32_t)length};
+}
+
+/* number_text: a number as people write it, kept in the session. */
+static struct slice number_text(struct network_session *session, double number)
+{
+    char text[NUMBER_ROOM];
+    if (!isfinite(number))
+        return (struct slice){NULL, 0};
+    int length = snprintf(text, sizeof text, "%.15g", number);
+    struct buffer *kept = &session->text;
+    if (length <= 0 || (size_t)length > kept->room - kept->used ||
+        buffer_append(kept, text, (size_t)length, NULL) != 0)
+        return (struct slice){NULL, 0};
+    return (struct slice){(const char *)kept->data + kept->used - (size_t)length, (uint32_t)length};
+}
+
+/* find_name: the entry of a table that has this name, and its rank there; NULL when none has. */
+static const struct json_field *find_name(const struct json_field *table, const char *name,
+                                          unsigned *rank)
+{
+    for (; table->names[0] != NULL; table++) {
+        for (unsigned i = 0; i < FIELD_NAMES && table->names[i] != NULL; i++) {
+            if (table->names[i][0] == name[0] && strcmp(table->names[i], name) == 0) {
+                *rank = i;
+                return table;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* One pass over the members, because looking names up in a cJSON object is a walk each time. */
+void read_fields(struct network_session *session, const cJSON *object,
+                 const struct json_field *table, struct address *address)
+{
+    unsigned char ranks[FIELD_COUNT]; /* of the name a field is from; FIELD_NAMES = none yet */
+    if (!cJSON_IsObject(object))
+        return;
+    for (unsigned f = 0; f < FIELD_COUNT; f++)
+        ranks[f] = address->field[f].length > 0 ? 0 : FIELD_NAMES;
+    for (const cJSON *member = object->child; member != NULL; member = member->next) {
+        unsigned rank = 0;
+        if (member->string == NULL || (!cJSON_IsString(member) && !cJSON_IsNumber(member)))
+            continue;
+        const struct json_field *entry = find_name(table, member->string, &rank);
+        if (entry == NULL || rank >= ranks[entry->field])
+            continue;
+        struct slice text = cJSON_IsString(member) ? trimmed(member->valuestring)
+                                                   : number_text(session, member->valuedouble);
+        if (text.length == 0)
+            continue;
+        address->field[entry->field] = text;
+        ranks[entry->field] = (unsigned char)rank;
+    }
+}
+
+static bool is_control(unsigned char c, unsigned char next)
+{
+    return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
+}
+
+static bool has_control(struct slice text)
+{
+    for (uint32_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        unsigned char next = i + 1 < text.length ? (unsigned char)text.data[i + 1] : 0;
+        if (is_control(c, next))
+            return true;
+    }
+    return false;
+}
+
+/* clean: a copy of text with spaces in place of control characters. */
+static int clean(struct network_session *session, struct slice *text, struct error *err)
+{
+    struct buffer *kept = &session->text;
+    if (kept->room - kept->used < text->length)
+        return error_memory(err, "the texts of a reply");
+    char *copy = (char *)kept->data + kept->used;
+    uint32_t length = 0;
+    for (uint32_t i = 0; i < text->length; i++) {
+        unsigned char c = (unsigned char)text->data[i];
+        unsigned char next = i + 1 < text->length ? (unsigned char)text->data[i + 1] : 0;
+        bool control = is_control(c, next);
+        copy[length++] = control ? ' ' : (char)c;
+        if (control && c == 0xc2)
+            i++;
+    }
+    kept->used += length;
+    *text = (struct slice){copy, length};
+    return 0;
+}
+
+static int lower_case(struct network_session *session, struct slice *text, struct error *err)
+{
+    bool upper = false;
+    for (uint32_t i = 0; i < text->length; i++)
+        upper = upper || (text->data[i] >= 'A' && text->data[i] <= 'Z');
+    if (!upper)
+        return 0;
+    if (clean(session, text, err) != 0)
+        return -1;
+    char *copy = (char *)session->text.data + session->text.used - text->length;
+    for (uint32_t i = 0; i < text->length; i++) {
+        if (copy[i] >= 'A' && copy[i] <= 'Z')
+            copy[i] = (char)(copy[i] | 0x20);
+    }
+    return 0;
+}
+
+void answer_empty(const struct geocoder_reply *reply, struct answer *answer)
+{
+    *answer = (struct answer){.kind = ANSWER_EMPTY, .status = (uint16_t)reply->status};
+}
+
+int finish_address(struct network_session *session, const struct geocoder_reply *reply,
+                   struct point question, const struct point *position, struct address *address,
+                   struct answer *answer, struct error *err)
+{
+    double farthest = session->network->settings->max_distance;
+    for (unsigned f = 0; f < FIELD_COUNT; f++) {
+        struct slice *text = &address->field[f];
+        if (text->length > FIELD_BYTES_LIMIT)
+            *text = (struct slice){NULL, 0};
+        else if (has_control(*text) && clean(session, text, err) != 0)
+            return -1;
+    }
+    if (lower_case(session, &address->field[FIELD_COUNTRYCODE], err) != 0)
+        return -1;
+    if (address_is_empty(address) ||
+        (farthest > 0 && position != NULL && point_distance(question, *position) > farthest)) {
+        answer_empty(reply, answer);
+        return 0;
+    }
+    if (session->text.room - session->text.used < address->field[FIELD_LABEL].length)
+        return error_memory(err, "the texts of a reply");
+    if (address_fold(address, &session->text, err) != 0)
+        return -1;
+    *answer = (struct answer){
+        .kind = ANSWER_FOUND, .status = (uint16_t)reply->status, .address = *address};
+    return 0;
+}
+
+static bool json_degrees(const cJSON *value, double *degrees)
+{
+    if (cJSON_IsNumber(value)) {
+        *degrees = value->valuedouble;
+        return true;
+    }
+    return cJSON_IsString(value) && text_parse_double(value->valuestring, degrees);
+}
+
+bool json_position(const cJSON *lat, const cJSON *lon, struct point *out)
+{
+    double lat_degrees, lon_degrees;
+    return json_degrees(lat, &lat_degrees) && json_degrees(lon, &lon_degrees) &&
+           point_from_degrees(lat_degrees, lon_degrees, out);
+}
+
+bool json_coordinates(const cJSON *geometry, struct point *out)
+{
+    const cJSON *coordinates = cJSON_GetObjectItemCaseSensitive(geometry, "coordinates");
+    const cJSON *lon = cJSON_IsArray(coordinates) ? coordinates->child : NULL;
+    return lon != NULL && json_position(lon->next, lon, out);
+}
+
+const char *json_text(const cJSON *object, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsString(value) && value->valuestring[0] != '\0' ? value->valuestring : NULL;
+}
