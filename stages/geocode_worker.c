@@ -374,12 +374,15 @@ int worker_open(struct worker *worker, struct error *err)
         worker_close(worker);
         return -1;
     }
-    if (transport_local_open(&worker->transport, &worker->loop, pool->parts.geocoder,
-                             pool->settings.batch, request_done, worker, err) != 0) {
+    const struct geocoder *geocoder = pool->parts.geocoder;
+    int result = geocoder_is_local(geocoder->provider)
+                     ? transport_local_open(&worker->transport, &worker->loop, geocoder,
+                                            pool->settings.batch, request_done, worker, err)
+                     : transport_network_open(&worker->transport, &worker->loop, geocoder,
+                                              request_done, worker, err);
+    if (result != 0)
         worker_close(worker);
-        return -1;
-    }
-    return 0;
+    return result;
 }
 
 static void close_handle(uv_handle_t *handle, void *unused)
