@@ -1,0 +1,181 @@
+#include "geocoder/batch.h"
+#include "geocoder/providers.h"
+
+/* An address farther than this from its point belongs to another one. Rows have no identity but
+ * their place in the list, so this is what shows a list that has slipped. */
+#define SLIPPED_METRES 25000.0
+
+static const struct json_field label_fields[] = {
+    {FIELD_LABEL, {"full_address", "place_formatted"}},
+    {FIELD_LABEL, {NULL}},
+};
+static const struct json_field address_fields[] = {
+    {FIELD_HOUSENUMBER, {"address_number"}},
+    {FIELD_STREET, {"street_name"}},
+    {FIELD_LABEL, {NULL}},
+};
+static const struct json_field country_fields[] = {
+    {FIELD_COUNTRY, {"name"}},
+    {FIELD_COUNTRYCODE, {"country_code"}},
+    {FIELD_LABEL, {NULL}},
+};
+
+/* Members of `context` whose name is one field. The locality is a part of the place (its city)
+ * where both are given, and the city where it stands alone. */
+static const struct {
+    const char *member;
+    struct json_field table[2];
+} parts[] = {
+    {"street", {{FIELD_STREET, {"name"}}}},     {"neighborhood", {{FIELD_DISTRICT, {"name"}}}},
+    {"postcode", {{FIELD_POSTCODE, {"name"}}}}, {"place", {{FIELD_CITY, {"name"}}}},
+    {"district", {{FIELD_COUNTY, {"name"}}}},   {"region", {{FIELD_STATE, {"name"}}}},
+};
+static const struct json_field locality_as_city[] = {{FIELD_CITY, {"name"}}, {FIELD_LABEL, {NULL}}};
+static const struct json_field locality_as_district[] = {{FIELD_DISTRICT, {"name"}},
+                                                         {FIELD_LABEL, {NULL}}};
+
+static int append_json_text(struct geocoder_request *request, const char *text, struct error *err)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ')
+            continue;
+        if ((*text == '"' || *text == '\\') && body_literal(request, "\\", err) != 0)
+            return -1;
+        if (buffer_append(&request->body, text, 1, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int append_question(struct geocoder_request *request, struct point point,
+                           const char *language, struct error *err)
+{
+    if (body_literal(request, "{\"longitude\":", err) != 0 ||
+        body_degrees(request, point.lon, err) != 0 ||
+        body_literal(request, ",\"latitude\":", err) != 0 ||
+        body_degrees(request, point.lat, err) != 0 ||
+        body_literal(request, ",\"types\":[\"address\"],\"limit\":1", err) != 0)
+        return -1;
+    if (language[0] != '\0' &&
+        (body_literal(request, ",\"language\":\"", err) != 0 ||
+         append_json_text(request, language, err) != 0 || body_literal(request, "\"", err) != 0))
+        return -1;
+    return body_literal(request, "}", err);
+}
+
+static int mapbox_ask(void *context, const struct point *points, size_t count,
+                      struct geocoder_request *request, struct error *err)
+{
+    const struct network *network = ((const struct network_session *)context)->network;
+    const char *language = network->settings->language != NULL ? network->settings->language : "";
+    query_begin(request, "/search/geocode/v6/batch");
+    request->content_type = "application/json";
+    if (query_text(request, "access_token", network->key, err) != 0 ||
+        query_text(request, "permanent", "true", err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (buffer_append(&request->body, i == 0 ? "[" : ",", 1, err) != 0 ||
+            append_question(request, points[i], language, err) != 0)
+            return -1;
+    }
+    return body_literal(request, "]", err);
+}
+
+static bool feature_position(const cJSON *feature, const cJSON *properties, struct point *out)
+{
+    const cJSON *geometry = cJSON_GetObjectItemCaseSensitive(feature, "geometry");
+    const cJSON *coordinates = cJSON_GetObjectItemCaseSensitive(properties, "coordinates");
+    if (json_coordinates(geometry, out))
+        return true;
+    return json_position(cJSON_GetObjectItemCaseSensitive(coordinates, "latitude"),
+                         cJSON_GetObjectItemCaseSensitive(coordinates, "longitude"), out);
+}
+
+static void read_parts(struct network_session *session, const cJSON *properties,
+                       struct address *address)
+{
+    const cJSON *context = cJSON_GetObjectItemCaseSensitive(properties, "context");
+    const cJSON *locality = cJSON_GetObjectItemCaseSensitive(context, "locality");
+    read_fields(session, properties, label_fields, address);
+    read_fields(session, cJSON_GetObjectItemCaseSensitive(context, "address"), address_fields,
+                address);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        read_fields(session, cJSON_GetObjectItemCaseSensitive(context, parts[i].member),
+                    parts[i].table, address);
+    bool has_city = address->field[FIELD_CITY].length > 0;
+    read_fields(session, locality, has_city ? locality_as_district : locality_as_city, address);
+    read_fields(session, cJSON_GetObjectItemCaseSensitive(context, "country"), country_fields,
+                address);
+}
+
+/* One FeatureCollection of the batch. alone: there is no other it could belong to. */
+static int read_item(struct network_session *session, struct point point, bool alone,
+                     const cJSON *item, const struct geocoder_reply *reply, struct answer *answer,
+                     struct error *err)
+{
+    const cJSON *feature;
+    struct address address = {0};
+    struct point position;
+    if (!first_of(item, "features", &feature)) {
+        fail_item(session, reply, item, answer);
+        return 0;
+    }
+    if (feature == NULL) {
+        answer_empty(reply, answer);
+        return 0;
+    }
+    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(feature, "properties");
+    if (!cJSON_IsObject(properties)) {
+        fail_item(session, reply, item, answer);
+        return 0;
+    }
+    bool known = feature_position(feature, properties, &position);
+    if (known && !alone && point_distance(point, position) > SLIPPED_METRES) {
+        fail_one(session, reply, CAUSE_MISSING_ROW, true,
+                 "the reply to a batch has an address of another place for this point", answer);
+        return 0;
+    }
+    read_parts(session, properties, &address);
+    return finish_address(session, reply, point, known ? &position : NULL, &address, answer, err);
+}
+
+static int mapbox_read(void *context, const struct point *points, size_t count,
+                       const struct geocoder_reply *reply, struct answer *answers,
+                       struct error *err)
+{
+    struct network_session *session = context;
+    const cJSON *tree;
+    if (read_object(session, reply, count, &tree, answers, err) != 0)
+        return -1;
+    if (tree == NULL)
+        return 0;
+    const cJSON *batch = cJSON_GetObjectItemCaseSensitive(tree, "batch");
+    if (!cJSON_IsArray(batch)) {
+        fail_items(session, reply, tree, count, answers);
+        return 0;
+    }
+    if ((size_t)cJSON_GetArraySize(batch) != count) {
+        expect_rows(session, reply, count, answers);
+        return 0;
+    }
+    const cJSON *item = batch->child;
+    for (size_t i = 0; i < count; i++, item = item->next) {
+        if (read_item(session, points[i], count == 1, item, reply, &answers[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+const struct geocoder_provider mapbox_provider = {
+    .name = "mapbox",
+    .help = "Mapbox geocoding v6, permanent: needs a key, answers may be kept",
+    .largest_batch = 1000,
+    .url = "https://api.mapbox.com",
+    .needs_key = true,
+    .open = network_open,
+    .close = network_close,
+    .session_open = network_session_open,
+    .session_close = network_session_close,
+    .ask = mapbox_ask,
+    .read = mapbox_read,
+};
