@@ -119,12 +119,19 @@ void read_fields(struct network_session *session, const cJSON *object,
                  const struct json_field *table, struct address *address);
 
 /* finish_address: the answer out of what read_fields gathered: control characters become spaces,
- * the country code lower case, fields over FIELD_BYTES_LIMIT are dropped, the label is folded. An
- * address with no field at all becomes ANSWER_EMPTY, and so does one whose position (NULL = the
- * reply gave none) is farther from the question than max_distance. status is the reply's. */
+ * the country code two letters in lower case, fields over FIELD_BYTES_LIMIT are dropped, the label
+ * is folded. An address with no field at all becomes ANSWER_EMPTY, and so does one whose position
+ * (NULL = the reply gave none) is farther from the question than max_distance. status is the
+ * reply's. */
 int finish_address(struct network_session *session, const struct geocoder_reply *reply,
                    struct point question, const struct point *position, struct address *address,
                    struct answer *answer, struct error *err);
+
+/* read_features: the answer out of the first feature of a GeoJSON FeatureCollection: its properties
+ * by a table, its geometry as position; none at all is ANSWER_EMPTY. */
+int read_features(struct network_session *session, const struct geocoder_reply *reply,
+                  const cJSON *collection, const struct json_field *table, struct point question,
+                  struct answer *answer, struct error *err);
 
 /* answer_empty: the geocoder knows no address there. */
 void answer_empty(const struct geocoder_reply *reply, struct answer *answer);
@@ -134,6 +141,13 @@ bool json_position(const cJSON *lat, const cJSON *lon, struct point *out);
 
 /* json_coordinates: of a GeoJSON geometry, [LON, LAT]; false when it has none. */
 bool json_coordinates(const cJSON *geometry, struct point *out);
+
+/* first_of: the first element of the array that is the member of that name, *first = NULL when the
+ * array is empty. False when there is no such array, or the element is not an object. */
+bool first_of(const cJSON *object, const char *name, const cJSON **first);
+
+/* json_slice: a text without the blanks around it; empty when value is no text. */
+struct slice json_slice(const cJSON *value);
 
 /* json_text: the text of a member, or NULL when there is none or it is empty. */
 const char *json_text(const cJSON *object, const char *name);

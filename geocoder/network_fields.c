@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "geocoder/country.h"
 
 #define NUMBER_ROOM 32
 
@@ -25,6 +26,11 @@ static struct slice trimmed(const char *text)
     if (length > UINT32_MAX)
         length = 0;
     return (struct slice){text, (uint32_t)length};
+}
+
+struct slice json_slice(const cJSON *value)
+{
+    return cJSON_IsString(value) ? trimmed(value->valuestring) : (struct slice){NULL, 0};
 }
 
 /* number_text: a number as people write it, kept in the session. */
@@ -118,9 +124,14 @@ static int clean(struct network_session *session, struct slice *text, struct err
     return 0;
 }
 
-static int lower_case(struct network_session *session, struct slice *text, struct error *err)
+/* clean_country: two letters in lower case, also of a code of three. */
+static int clean_country(struct network_session *session, struct slice *text, struct error *err)
 {
     bool upper = false;
+    if (text->length == 3) {
+        const char alpha3[] = {text->data[0], text->data[1], text->data[2], '\0'};
+        *text = country_code(alpha3);
+    }
     for (uint32_t i = 0; i < text->length; i++)
         upper = upper || (text->data[i] >= 'A' && text->data[i] <= 'Z');
     if (!upper)
@@ -152,7 +163,7 @@ int finish_address(struct network_session *session, const struct geocoder_reply 
         else if (has_control(*text) && clean(session, text, err) != 0)
             return -1;
     }
-    if (lower_case(session, &address->field[FIELD_COUNTRYCODE], err) != 0)
+    if (clean_country(session, &address->field[FIELD_COUNTRYCODE], err) != 0)
         return -1;
     if (address_is_empty(address) ||
         (farthest > 0 && position != NULL && point_distance(question, *position) > farthest)) {
@@ -166,6 +177,33 @@ int finish_address(struct network_session *session, const struct geocoder_reply 
     *answer = (struct answer){
         .kind = ANSWER_FOUND, .status = (uint16_t)reply->status, .address = *address};
     return 0;
+}
+
+int read_features(struct network_session *session, const struct geocoder_reply *reply,
+                  const cJSON *collection, const struct json_field *table, struct point question,
+                  struct answer *answer, struct error *err)
+{
+    struct address address = {0};
+    struct point position;
+    const cJSON *feature;
+    if (!first_of(collection, "features", &feature)) {
+        fail_bad(session, reply, 1, "the reply holds no features", answer);
+        return 0;
+    }
+    if (feature == NULL) {
+        answer_empty(reply, answer);
+        return 0;
+    }
+    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(feature, "properties");
+    if (!cJSON_IsObject(properties)) {
+        fail_bad(session, reply, 1, "the reply holds a feature without properties", answer);
+        return 0;
+    }
+    read_fields(session, properties, table, &address);
+    bool placed =
+        json_coordinates(cJSON_GetObjectItemCaseSensitive(feature, "geometry"), &position);
+    return finish_address(session, reply, question, placed ? &position : NULL, &address, answer,
+                          err);
 }
 
 static bool json_degrees(const cJSON *value, double *degrees)
@@ -189,6 +227,15 @@ bool json_coordinates(const cJSON *geometry, struct point *out)
     const cJSON *coordinates = cJSON_GetObjectItemCaseSensitive(geometry, "coordinates");
     const cJSON *lon = cJSON_IsArray(coordinates) ? coordinates->child : NULL;
     return lon != NULL && json_position(lon->next, lon, out);
+}
+
+bool first_of(const cJSON *object, const char *name, const cJSON **first)
+{
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!cJSON_IsArray(array) || (array->child != NULL && !cJSON_IsObject(array->child)))
+        return false;
+    *first = array->child;
+    return true;
 }
 
 const char *json_text(const cJSON *object, const char *name)
