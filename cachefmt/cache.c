@@ -19,19 +19,12 @@ struct shared_pair {
     atomic_uint holders;
 };
 
-/* A tile's index once it was checked, so that a lookup reads one place for it. Whoever checks it
- * first fills it in; points comes last (released) and tells that the rest is there. */
-struct checked_index {
-    _Atomic(const struct point *) points;
-    _Atomic(const uint64_t *) directory;
-    atomic_size_t count;
-};
-
 struct cache {
     struct manifest *manifest;
     struct grid grid;
-    struct shared_pair **pairs;    /* one for each tile; NULL for an empty one */
-    struct checked_index *indexes; /* one for each tile */
+    struct shared_pair **pairs; /* one for each tile; NULL for an empty one */
+    /* A tile's index once it was checked, so that a lookup reads one place for it. */
+    _Atomic(const struct quadtree *) *indexes;
     /* MANIFEST as it was when opened. It stays open, so that no other file can get its inode. */
     char *path; /* NULL: not of a directory */
     int fd;     /* -1: there was none */
@@ -236,33 +229,25 @@ struct grid cache_grid(const struct cache *cache)
     return cache->grid;
 }
 
-static int check_index(const struct cache *cache, uint32_t tile, struct quadtree *out,
+static int check_index(const struct cache *cache, uint32_t tile, const struct quadtree **out,
                        struct error *err)
 {
     const struct pair *pair = cache_pair(cache, tile);
-    const struct quadtree *tree;
-    struct checked_index *index = &cache->indexes[tile];
     if (pair == NULL)
         return 0;
-    if (pair_quadtree(pair, &tree, err) != 0)
+    if (pair_quadtree(pair, out, err) != 0)
         return -1;
-    atomic_store_explicit(&index->directory, tree->directory, memory_order_relaxed);
-    atomic_store_explicit(&index->count, tree->count, memory_order_relaxed);
-    atomic_store_explicit(&index->points, tree->points, memory_order_release);
-    *out = *tree;
+    atomic_store_explicit(&cache->indexes[tile], *out, memory_order_release);
     return 1;
 }
 
-int cache_quadtree(const struct cache *cache, uint32_t tile, struct quadtree *out,
+int cache_quadtree(const struct cache *cache, uint32_t tile, const struct quadtree **out,
                    struct error *err)
 {
-    struct checked_index *index = &cache->indexes[tile];
-    const struct point *points = atomic_load_explicit(&index->points, memory_order_acquire);
-    if (points == NULL)
+    const struct quadtree *tree = atomic_load_explicit(&cache->indexes[tile], memory_order_acquire);
+    if (tree == NULL)
         return check_index(cache, tile, out, err);
-    out->points = points;
-    out->directory = atomic_load_explicit(&index->directory, memory_order_relaxed);
-    out->count = atomic_load_explicit(&index->count, memory_order_relaxed);
+    *out = tree;
     return 1;
 }
 

@@ -47,7 +47,7 @@ struct grid cache_grid(const struct cache *cache);
 
 /* cache_quadtree: the tile's index for searching, checked at its first use; valid while the cache
  * is open. 1 = *out filled, 0 = an empty tile, -1 = error. tile < grid_tiles(grid). */
-int cache_quadtree(const struct cache *cache, uint32_t tile, struct quadtree *out,
+int cache_quadtree(const struct cache *cache, uint32_t tile, const struct quadtree **out,
                    struct error *err);
 
 /* cache_is_stale: has MANIFEST been replaced since this was opened? One stat(2). */

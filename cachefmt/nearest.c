@@ -44,12 +44,12 @@ static bool stays_in_tile(struct grid grid, struct point query, double reach)
 
 static int search_tile(struct lookup *lookup, uint32_t tile, struct error *err)
 {
-    struct quadtree tree;
+    const struct quadtree *tree;
     struct nearest nearest;
     int has_entries = cache_quadtree(lookup->cache, tile, &tree, err);
     if (has_entries <= 0)
         return has_entries;
-    if (!quadtree_nearest(&tree, lookup->query, reach_of(lookup), &nearest))
+    if (!quadtree_nearest(tree, lookup->query, reach_of(lookup), &nearest))
         return 0;
     struct cache_hit *hit = lookup->hit;
     if (hit->row == UINT64_MAX || nearest.distance < hit->distance ||
@@ -163,10 +163,10 @@ int cache_nearest(const struct cache *cache, struct point query, double radius,
 static int search_home(const struct cache *cache, uint32_t tile, const struct point *queries,
                        size_t n, double radius, struct nearest *out, struct error *err)
 {
-    struct quadtree tree;
+    const struct quadtree *tree;
     int has_entries = cache_quadtree(cache, tile, &tree, err);
     if (has_entries > 0)
-        quadtree_nearest_batch(&tree, queries, n, radius, out);
+        quadtree_nearest_batch(tree, queries, n, radius, out);
     for (size_t i = 0; has_entries == 0 && i < n; i++)
         out[i].row = SIZE_MAX;
     return has_entries < 0 ? -1 : 0;

@@ -64,11 +64,10 @@ static int read_headers(struct pair *pair, size_t index_bytes, size_t data_bytes
                           pair->data_name, err) != 0)
         return -1;
     const struct pair_section *sections = pair->index_header.section;
-    pair->tree.points =
-        (const struct point *)(const void *)(pair->index + sections[SECTION_POINTS].offset);
-    pair->tree.count = pair->index_header.entries;
-    pair->tree.directory =
-        (const uint64_t *)(const void *)(pair->index + sections[SECTION_DIRECTORY].offset);
+    pair->tree = quadtree_view(
+        (const struct point *)(const void *)(pair->index + sections[SECTION_POINTS].offset),
+        pair->index_header.entries,
+        (const uint64_t *)(const void *)(pair->index + sections[SECTION_DIRECTORY].offset));
     pair->info = info_of(&pair->index_header, &pair->data_header);
     return 0;
 }

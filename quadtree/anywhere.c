@@ -48,14 +48,14 @@ static size_t clamp(size_t value, size_t least, size_t most)
 
 /* Both halves keep to the region's blocks and share one at most, so that the search ends whatever
  * the directory says. The nearer half comes last: it is taken up first. */
-static void split(const struct quadtree *tree, const struct levels *levels, const struct best *best,
-                  struct region region, struct region halves[2])
+static void split(const struct quadtree *tree, const struct best *best, struct region region,
+                  struct region halves[2])
 {
     struct region low = region, high = region;
     rectangle_split(region.rectangle, &low.rectangle, &high.rectangle);
     const uint64_t ends[2] = {low.rectangle.high, high.rectangle.low};
     size_t blocks[2];
-    find_blocks(tree, levels, ends, 2, blocks);
+    find_blocks(tree, ends, 2, blocks);
     low.last = clamp(blocks[0], region.first, region.last);
     high.first = clamp(blocks[1], low.last, region.last);
     low.distance = distance_to(best, low.rectangle);
@@ -64,13 +64,13 @@ static void split(const struct quadtree *tree, const struct levels *levels, cons
     halves[1] = low.distance < high.distance ? low : high;
 }
 
-void search_anywhere(const struct quadtree *tree, const struct levels *levels, struct best *best)
+void search_anywhere(const struct quadtree *tree, struct best *best)
 {
     const struct point corners[2] = {{-LATITUDE_LIMIT, -LONGITUDE_LIMIT},
                                      {LATITUDE_LIMIT, LONGITUDE_LIMIT - 1}};
     struct region pending[WALK_LIMIT] = {{
         .rectangle = {morton_encode(corners[0]), morton_encode(corners[1])},
-        .last = levels->blocks - 1,
+        .last = tree->blocks - 1,
     }};
     size_t n = 1;
     while (n > 0) {
@@ -82,7 +82,7 @@ void search_anywhere(const struct quadtree *tree, const struct levels *levels, s
             scan_blocks(tree, best, &region);
             continue;
         }
-        split(tree, levels, best, region, &pending[n]);
+        split(tree, best, region, &pending[n]);
         n += 2;
     }
 }

@@ -47,21 +47,20 @@ static inline void prefetch_node(const uint64_t *keys)
 
 /* find_blocks: for each code the last block whose first code is not above it (block 0 if none).
  * The descents run side by side, so that their memory reads overlap. count > 0. */
-static inline void find_blocks(const struct quadtree *tree, const struct levels *levels,
-                               const uint64_t *codes, size_t n, size_t *blocks)
+static inline void find_blocks(const struct quadtree *tree, const uint64_t *codes, size_t n,
+                               size_t *blocks)
 {
     for (size_t i = 0; i < n; i++)
         blocks[i] = 0;
-    for (unsigned level = 0; level < levels->depth; level++) {
-        const uint64_t *keys = tree->directory + levels->offset[level];
-        const uint64_t *below =
-            level + 1 < levels->depth ? tree->directory + levels->offset[level + 1] : keys;
-        size_t last = levels->keys[level] - 1;
+    for (unsigned level = 0; level < tree->depth; level++) {
+        const uint64_t *keys = tree->directory + tree->levels[level].first;
+        const uint64_t *below = keys + whole_nodes(tree->levels[level].last + 1);
+        size_t last = tree->levels[level].last;
         for (size_t i = 0; i < n; i++) {
             size_t place = blocks[i] << FANOUT_BITS;
             place += place_in_node(keys + place, codes[i]);
             blocks[i] = place < last ? place : last;
-            if (level + 1 < levels->depth)
+            if (n > 1 && level + 1 < tree->depth)
                 prefetch_node(below + (blocks[i] << FANOUT_BITS));
         }
     }

@@ -9,45 +9,43 @@
 #define LANES 2
 #include "quadtree/descent.h"
 
-static size_t whole_nodes(size_t keys)
+struct quadtree quadtree_view(const struct point *points, size_t count, const uint64_t *directory)
 {
-    return (keys + FANOUT - 1) & ~(FANOUT - 1);
-}
-
-void levels_of(struct levels *levels, size_t count)
-{
-    size_t keys[DEPTH_LIMIT];
-    unsigned depth = 0;
-    levels->blocks = block_count(count);
-    for (size_t n = levels->blocks; n > 1; n = (n + FANOUT - 1) >> FANOUT_BITS)
-        keys[depth++] = n;
-    levels->depth = depth;
-    size_t offset = 0;
-    for (unsigned level = 0; level < depth; level++) {
-        levels->keys[level] = keys[depth - 1 - level];
-        levels->offset[level] = offset;
-        offset += whole_nodes(levels->keys[level]);
+    struct quadtree tree = {
+        .points = points,
+        .count = count,
+        .directory = directory,
+        .blocks = block_count(count),
+    };
+    for (size_t n = tree.blocks; n > 1; n = (n + FANOUT - 1) >> FANOUT_BITS)
+        tree.depth++;
+    size_t keys = tree.blocks;
+    for (unsigned level = tree.depth; level-- > 0;) {
+        tree.levels[level].last = keys - 1;
+        keys = (keys + FANOUT - 1) >> FANOUT_BITS;
     }
+    for (unsigned level = 1; level < tree.depth; level++)
+        tree.levels[level].first =
+            tree.levels[level - 1].first + whole_nodes(tree.levels[level - 1].last + 1);
+    return tree;
 }
 
 size_t quadtree_directory_bytes(size_t count)
 {
-    struct levels levels;
-    levels_of(&levels, count);
-    if (levels.depth == 0)
+    struct quadtree tree = quadtree_view(NULL, count, NULL);
+    if (tree.depth == 0)
         return 0;
-    unsigned last = levels.depth - 1;
-    return (levels.offset[last] + whole_nodes(levels.keys[last])) * sizeof(uint64_t);
+    struct quadtree_level blocks = tree.levels[tree.depth - 1];
+    return (blocks.first + whole_nodes(blocks.last + 1)) * sizeof(uint64_t);
 }
 
 void quadtree_build(const struct point *points, size_t count, uint64_t *directory)
 {
-    struct levels levels;
-    levels_of(&levels, count);
+    struct quadtree tree = quadtree_view(points, count, directory);
     size_t stride = BLOCK;
-    for (unsigned level = levels.depth; level-- > 0;) {
-        uint64_t *keys = directory + levels.offset[level];
-        size_t used = levels.keys[level];
+    for (unsigned level = tree.depth; level-- > 0;) {
+        uint64_t *keys = directory + tree.levels[level].first;
+        size_t used = tree.levels[level].last + 1;
         for (size_t i = 0; i < used; i++)
             keys[i] = morton_encode(points[i * stride]);
         for (size_t i = used; i < whole_nodes(used); i++)
@@ -60,10 +58,8 @@ size_t quadtree_lower_bound(const struct quadtree *tree, uint64_t code)
 {
     if (tree->count == 0)
         return 0;
-    struct levels levels;
-    levels_of(&levels, tree->count);
     size_t block;
-    find_blocks(tree, &levels, &code, 1, &block);
+    find_blocks(tree, &code, 1, &block);
     size_t row = block * BLOCK;
     size_t end = tree->count - row < BLOCK ? tree->count : row + BLOCK;
     while (row < end && morton_encode(tree->points[row]) < code)

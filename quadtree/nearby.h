@@ -1,18 +1,20 @@
 /* Nearest entries. Most queries have a neighbour close by, and then this is all that happens:
  *
  *   1. the block of points that the query's own code falls into gives a first candidate;
- *   2. its distance draws a rectangle that holds every nearer point; the rectangle is cut at
- *      quadtree lines into at most four parts that are short ranges of codes each, and those that
- *      lie in the block are done;
- *   3. the blocks of the other parts are found and visited too.
+ *   2. its distance draws a rectangle that holds every nearer point. If the block covers the
+ *      rectangle's codes, that was all; if it and the blocks beside it do, those are looked at;
+ *   3. else the rectangle is cut at quadtree lines into at most four parts that are short ranges of
+ *      codes each, whose blocks are found and visited too.
  *
- * Each step is done for up to GROUP queries at once, so that their memory reads overlap. A visit
- * looks at all points of a block by a planar measure, several in each step: planar <= limit holds
- * for every point as near as the best, whatever the curvature (limit's margin sees to it), and only
- * points that pass are put to the haversine. Where the rectangle would touch a pole or the
- * antimeridian, or is too large for the plane, search_anywhere takes over.
+ * A group takes each step for all its queries before the next one, so that their memory reads
+ * overlap. A visit looks at all points of a block by a planar measure, in single precision, several
+ * in each step. The measure has a margin: what is nearer by more than that is nearer on the earth,
+ * whatever the curvature and the rounding. Only where points are within the margin of each other
+ * does the haversine decide. Where the rectangle would touch a pole or the antimeridian, or is too
+ * large for the plane, search_anywhere takes over.
  *
- * The file that includes this sets LANES and SEARCH_GROUP, the name of the function it makes. */
+ * The file that includes this sets LANES (64-bit ones in a vector) and the names of the functions
+ * it makes, SEARCH_ONE and SEARCH_GROUP. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -22,25 +24,21 @@
 #define FEW_BLOCKS 4 /* a longer range is cut further before it is visited */
 #define WALK_LIMIT 66
 #define UNKNOWN SIZE_MAX
-
-#define TWO_TO_31 2147483648.0
-#define TWO_TO_52 4503599627370496.0
-
-/* haversine per planar square unit, near the query */
-#define HAVERSINE_PER_SQUARE ((RADIANS_PER_UNIT / 2) * (RADIANS_PER_UNIT / 2))
+#define WIDTH (2 * LANES) /* numbers in a vector */
+#define VECTORS (BLOCK / WIDTH)
 
 struct seeker {
-    struct best best;
+    struct best best; /* haversine and point hold only when measured */
+    struct point query;
     uint64_t code;
-    double x, y;           /* of the query, in units from the south-west corner of the world */
-    double lane_x, lane_y; /* the same as number_lanes counts them */
-    double squash;         /* cosine squared */
-    double widen;          /* 1 / cosine */
-    double up;             /* half height of the rectangle around the best, radians */
-    double spread;         /* planar square per haversine, margin included */
-    double limit;          /* planar square that nothing as near as best exceeds */
-    size_t home;           /* block */
-    bool anywhere;         /* leave it to search_anywhere */
+    float cosine;
+    float square; /* planar, the least seen; INFINITY before */
+    float limit;  /* planar square that nothing as near as the best exceeds */
+    float factor; /* what the margin makes of a planar square */
+    double widen; /* 1 / cosine */
+    size_t home;  /* block */
+    bool measured;
+    bool anywhere; /* leave it to search_anywhere */
 };
 
 struct part {
@@ -78,208 +76,284 @@ static inline double gathered(uint64_t bits)
 }
 #endif
 
-static void offer(struct seeker *seeker, size_t row, struct point point)
-{
-    if (best_offer(&seeker->best, row, point, haversine_from(&seeker->best.origin, point)))
-        seeker->limit = seeker->best.haversine * seeker->spread;
-}
+/* --- the planar measure ---------------------------------------------------------------------- */
 
-static void begin(struct seeker *seeker, struct point query, double haversine)
-{
-    seeker->best = (struct best){.origin = origin_at(query), .haversine = haversine, .row = NO_ROW};
-    seeker->code = spread_bits((uint32_t)query.lon + LONGITUDE_LIMIT) |
-                   spread_bits((uint32_t)query.lat + LATITUDE_LIMIT) << 1;
-    seeker->x = (double)((int64_t)query.lon + LONGITUDE_LIMIT);
-    seeker->y = (double)((int64_t)query.lat + LATITUDE_LIMIT);
-    seeker->lane_x = (double)query.lon + TWO_TO_31;
-    seeker->lane_y = (double)query.lat + TWO_TO_31;
-    seeker->squash = seeker->best.origin.cosine * seeker->best.origin.cosine;
-    seeker->widen = 1 / seeker->best.origin.cosine;
-    seeker->anywhere = false;
-}
-
-/* The half height of the rectangle around the best, in radians, never too small. */
-static inline double reach(double haversine)
-{
-    return 2 * sqrt(haversine) * (1 + haversine * 0.25);
-}
-
-/* set_limit: choose a margin that holds within the reach of the best so far. For points up to H
- * radians north or south and W east or west, with t the tangent of the latitude, the haversine is
- * at least the planar square times (1 - tH - H^2/2 - H^2/12 - W^2/12). */
-static void set_limit(struct seeker *seeker)
-{
-    const struct origin *origin = &seeker->best.origin;
-    double up = reach(seeker->best.haversine);
-    double right = up * seeker->widen;
-    double margin = right * fabs(origin->sine) + up * up + right * right / 8 + 1e-9;
-    seeker->up = up;
-    if (!(right < 0.5 && margin < 0.3)) {
-        seeker->anywhere = true;
-        return;
-    }
-    /* 1 / (1 - margin) is below this as margin is below 0.3. */
-    seeker->spread = (1 / HAVERSINE_PER_SQUARE) * (1 + margin + 2 * margin * margin);
-    seeker->limit = seeker->best.haversine * seeker->spread;
-}
-
-/* The rectangle around everything as near as the best; false when it leaves the plane. */
-static bool rectangle_around(const struct seeker *seeker, struct rectangle *out)
-{
-    double up = seeker->up;
-    double right = up * seeker->widen;
-    right *= 1 + right * right * 0.2;
-    up = up * (1 / RADIANS_PER_UNIT) + 2;
-    right = right * (1 / RADIANS_PER_UNIT) + 2;
-    double west = seeker->x - right, east = seeker->x + right;
-    if (west < 0 || east >= (double)FULL_TURN)
-        return false;
-    double south = fmax(seeker->y - up, 0), north = seeker->y + up;
-    out->low = spread_bits((uint32_t)west) | spread_bits((uint32_t)south) << 1;
-    out->high = spread_bits((uint32_t)east) | spread_bits((uint32_t)north) << 1;
-    return true;
-}
-
-typedef uint64_t lanes __attribute__((vector_size(8 * LANES)));
-typedef double numbers __attribute__((vector_size(8 * LANES)));
-
-/* What a visit has seen of a block: the planar square of each point. */
-struct sight {
-    numbers squares[BLOCK / LANES];
-    double square; /* the least */
-};
-
-/* The numbers of int32, plus 2^31: as the low bits of 2^52, less 2^52. */
-static inline numbers number_lanes(lanes integers)
-{
-    return (numbers)((integers ^ 0x80000000ULL) | 0x4330000000000000ULL) - TWO_TO_52;
-}
-
-static inline numbers planar_lanes(const struct seeker *seeker, lanes points)
-{
-    numbers right = number_lanes(points >> 32) - seeker->lane_x;
-    numbers up = number_lanes(points & 0xffffffffULL) - seeker->lane_y;
-    return up * up + right * right * seeker->squash;
-}
+typedef uint32_t integers __attribute__((vector_size(4 * WIDTH)));
+typedef int32_t differences __attribute__((vector_size(4 * WIDTH)));
+typedef float numbers __attribute__((vector_size(4 * WIDTH)));
 
 #if LANES == 8
+#define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+
 static inline numbers lesser(numbers a, numbers b)
 {
-    return (numbers)_mm512_min_pd((__m512d)a, (__m512d)b);
+    return (numbers)_mm512_min_ps((__m512)a, (__m512)b);
 }
 
-static inline double least_lane(numbers a)
+static inline float least_number(numbers a)
 {
-    return _mm512_reduce_min_pd((__m512d)a);
+    return _mm512_reduce_min_ps((__m512)a);
 }
 
-/* Bit i: lane i is at most limit. */
-static inline uint64_t lanes_within(numbers a, double limit)
+/* Bit i: number i is at most limit. */
+static inline uint32_t numbers_within(numbers a, float limit)
 {
-    return _mm512_cmp_pd_mask((__m512d)a, _mm512_set1_pd(limit), _CMP_LE_OQ);
+    return _mm512_cmp_ps_mask((__m512)a, _mm512_set1_ps(limit), _CMP_LE_OQ);
 }
 #elif LANES == 4
+#define EVENS 0, 2, 4, 6, 8, 10, 12, 14
+#define ODDS 1, 3, 5, 7, 9, 11, 13, 15
+
 static inline numbers lesser(numbers a, numbers b)
 {
-    return (numbers)_mm256_min_pd((__m256d)a, (__m256d)b);
+    return (numbers)_mm256_min_ps((__m256)a, (__m256)b);
 }
 
-static inline double least_lane(numbers a)
+static inline float least_number(numbers a)
 {
-    return fmin(fmin(a[0], a[1]), fmin(a[2], a[3]));
+    __m128 half =
+        _mm_min_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+    half = _mm_min_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_min_ss(half, _mm_movehdup_ps(half)));
 }
 
-static inline uint64_t lanes_within(numbers a, double limit)
+static inline uint32_t numbers_within(numbers a, float limit)
 {
-    __m256d near = _mm256_cmp_pd((__m256d)a, _mm256_set1_pd(limit), _CMP_LE_OQ);
-    return (uint64_t)_mm256_movemask_pd(near);
+    return (uint32_t)_mm256_movemask_ps(
+        _mm256_cmp_ps((__m256)a, _mm256_set1_ps(limit), _CMP_LE_OQ));
 }
 #else
+#define EVENS 0, 2, 4, 6
+#define ODDS 1, 3, 5, 7
+
 static inline numbers lesser(numbers a, numbers b)
 {
-    return (numbers)_mm_min_pd((__m128d)a, (__m128d)b);
+    return (numbers)_mm_min_ps((__m128)a, (__m128)b);
 }
 
-static inline double least_lane(numbers a)
+static inline float least_number(numbers a)
 {
-    return fmin(a[0], a[1]);
+    __m128 half = _mm_min_ps((__m128)a, _mm_movehl_ps((__m128)a, (__m128)a));
+    return _mm_cvtss_f32(_mm_min_ss(half, _mm_shuffle_ps(half, half, 1)));
 }
 
-static inline uint64_t lanes_within(numbers a, double limit)
+static inline uint32_t numbers_within(numbers a, float limit)
 {
-    return (uint64_t)_mm_movemask_pd(_mm_cmple_pd((__m128d)a, _mm_set1_pd(limit)));
+    return (uint32_t)_mm_movemask_ps(_mm_cmple_ps((__m128)a, _mm_set1_ps(limit)));
 }
 #endif
 
-/* look: measure the whole block. */
-static inline void look(const struct point *points, const struct seeker *seeker,
-                        struct sight *sight)
+/* Numbers of latitude and longitude, by turns, from the query on. Where a difference does not fit
+ * it wraps, and stays beyond 69 degrees. */
+static inline numbers differences_from(integers centre, const struct point *points)
 {
-    numbers least = (numbers){0} + INFINITY;
-#pragma GCC unroll 16
-    for (size_t i = 0; i < BLOCK / LANES; i++) {
-        lanes here;
-        memcpy(&here, points + i * LANES, sizeof here);
-        sight->squares[i] = planar_lanes(seeker, here);
-        least = lesser(sight->squares[i], least);
-    }
-    sight->square = least_lane(least);
+    integers here;
+    memcpy(&here, points, sizeof here);
+    return __builtin_convertvector((differences)(here - centre), numbers);
 }
 
-/* Bit i: point i of the block may be within limit. */
-static inline uint64_t within(const struct sight *sight, double limit)
+/* look: the planar square, in units, of each point of a block; returns the least. */
+static inline float look(const struct point *points, const struct seeker *seeker,
+                         numbers squares[VECTORS])
 {
-    uint64_t near = 0;
-#pragma GCC unroll 16
-    for (size_t i = 0; i < BLOCK / LANES; i++)
-        near |= lanes_within(sight->squares[i], limit) << (i * LANES);
+    const uint64_t query = (uint32_t)seeker->query.lat | (uint64_t)(uint32_t)seeker->query.lon
+                                                             << 32;
+    typedef uint64_t pairs __attribute__((vector_size(4 * WIDTH)));
+    const integers centre = (integers)((pairs){0} + query);
+    const numbers cosine = (numbers){0} + seeker->cosine;
+    numbers least;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < VECTORS; i++) {
+        numbers a = differences_from(centre, points + i * WIDTH);
+        numbers b = differences_from(centre, points + i * WIDTH + LANES);
+        numbers up = __builtin_shufflevector(a, b, EVENS);
+        numbers right = __builtin_shufflevector(a, b, ODDS) * cosine;
+        squares[i] = up * up + right * right;
+        least = i == 0 ? squares[i] : lesser(squares[i], least);
+    }
+    return least_number(least);
+}
+
+/* Bit i: the square of point i is at most limit. */
+static inline uint32_t within(const numbers squares[VECTORS], float limit)
+{
+    uint32_t near = 0;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < VECTORS; i++)
+        near |= numbers_within(squares[i], limit) << (i * WIDTH);
     return near;
 }
 
-/* visit: put to the seeker every point of a block that could be as near as its best. The home
- * block's visit draws the limit in the first place. */
-static void visit(const struct quadtree *tree, struct seeker *seeker, size_t block, bool home)
+/* --- one query -------------------------------------------------------------------------------- */
+
+static inline void begin(struct seeker *seeker, struct point query, struct scope scope)
 {
-    size_t first = block * BLOCK;
-    size_t n = tree->count - first < BLOCK ? tree->count - first : BLOCK;
-    const struct point *points = tree->points + first;
-    struct point padded[BLOCK];
-    struct sight sight;
-    if (n < BLOCK) {
-        for (size_t i = 0; i < BLOCK; i++)
-            padded[i] = points[i < n ? i : n - 1];
-        points = padded;
-    }
-    look(points, seeker, &sight);
-    uint64_t near = 0;
-    if (home) {
-        unsigned nearest = (unsigned)__builtin_ctzll(within(&sight, sight.square));
-        nearest = nearest < n ? nearest : (unsigned)n - 1;
-        offer(seeker, first + nearest, points[nearest]);
-        set_limit(seeker);
-        if (seeker->anywhere)
-            return;
-        // cppcheck-suppress shiftTooManyBits ; n is not 0: a block has a point
-        near = within(&sight, seeker->limit) & ~(1ULL << nearest);
-    } else if (sight.square <= seeker->limit) {
-        near = within(&sight, seeker->limit);
-    }
+    seeker->query = query;
+    seeker->code = spread_bits((uint32_t)query.lon + LONGITUDE_LIMIT) |
+                   spread_bits((uint32_t)query.lat + LATITUDE_LIMIT) << 1;
+    seeker->best.origin = origin_at(query);
+    seeker->best.haversine = scope.haversine;
+    seeker->best.row = NO_ROW;
+    seeker->cosine = (float)seeker->best.origin.cosine;
+    seeker->widen = 1 / seeker->best.origin.cosine;
+    seeker->square = INFINITY;
+    seeker->measured = true;
+    seeker->anywhere = false;
+}
+
+/* measure: the best's haversine, if only its planar square is known. */
+static inline void measure(const struct quadtree *tree, struct seeker *seeker)
+{
+    struct best *best = &seeker->best;
+    if (seeker->measured)
+        return;
+    best->point = tree->points[best->row];
+    best->haversine = haversine_from(&best->origin, best->point);
+    seeker->measured = true;
+}
+
+/* compare: the best and these points of a block are too near each other for the planar measure. */
+static __attribute__((noinline)) void compare(const struct quadtree *tree, struct seeker *seeker,
+                                              size_t block, uint32_t near, float square)
+{
+    measure(tree, seeker);
     for (; near != 0; near &= near - 1) {
-        size_t i = (size_t)__builtin_ctzll(near);
-        if (i < n && sight.squares[i / LANES][i % LANES] <= seeker->limit)
-            offer(seeker, first + i, points[i]);
+        size_t row = block * BLOCK + (size_t)__builtin_ctz(near);
+        if (row >= tree->count)
+            break;
+        struct point point = tree->points[row];
+        (void)best_offer(&seeker->best, row, point, haversine_from(&seeker->best.origin, point));
     }
+    if (seeker->best.row == NO_ROW || square >= seeker->square)
+        return;
+    seeker->square = square;
+    seeker->limit = square * seeker->factor;
+}
+
+/* The block's points; a block that ends early is filled up with its last point, in room. */
+static inline const struct point *block_points(const struct quadtree *tree, size_t block,
+                                               struct point room[BLOCK])
+{
+    const struct point *points = tree->points + block * BLOCK;
+    size_t n = tree->count - block * BLOCK;
+    if (__builtin_expect(n >= BLOCK, 1))
+        return points;
+    for (size_t i = 0; i < BLOCK; i++)
+        room[i] = points[i < n ? i : n - 1];
+    return room;
+}
+
+/* take: what a look at a block has shown; least is not above the limit. */
+static inline void take(const struct quadtree *tree, struct seeker *seeker, size_t block,
+                        const numbers squares[VECTORS], float least)
+{
+    float bound = least * seeker->factor;
+    uint32_t near = within(squares, bound);
+    if ((near & (near - 1)) != 0 || seeker->square <= bound) {
+        compare(tree, seeker, block, near, least);
+        return;
+    }
+    seeker->best.row = block * BLOCK + (size_t)__builtin_ctz(near);
+    seeker->measured = false;
+    seeker->square = least;
+    seeker->limit = bound;
+}
+
+static inline void visit(const struct quadtree *tree, struct seeker *seeker, size_t block)
+{
+    struct point room[BLOCK];
+    numbers squares[VECTORS];
+    float least = look(block_points(tree, block, room), seeker, squares);
+    if (least <= seeker->limit)
+        take(tree, seeker, block, squares, least);
+}
+
+/* set_margin: choose a factor that holds within reach, the root of a planar square, in units; false
+ * when there is none. For points up to H radians north or south and W east or west, with t the
+ * tangent of the latitude, the haversine is within a share of tH + H^2/2 + H^2/12 + W^2/12 of the
+ * planar square; single precision adds less than 1e-6. */
+static inline bool set_margin(struct seeker *seeker, double reach)
+{
+    double up =
+        reach * (RADIANS_PER_UNIT * 1.25); /* more than the great circle and the bend of W */
+    double right = up * seeker->widen;
+    double margin = right * fabs(seeker->best.origin.sine) + up * up + right * right / 8 + 1e-6;
+    /* (1 + margin) / (1 - margin) is below this as margin is below 0.3. */
+    seeker->factor = (float)(1 + 3 * margin);
+    return right < 0.5 && margin < 0.3;
+}
+
+/* visit_home: visit the first block. Returns false when the plane is no measure for what is near;
+ * else *around is the rectangle of everything as near as the best, or as the radius. */
+static inline bool visit_home(const struct quadtree *tree, struct seeker *seeker,
+                              struct scope scope, struct rectangle *around)
+{
+    struct point room[BLOCK];
+    numbers squares[VECTORS];
+    float least = look(block_points(tree, seeker->home, room), seeker, squares);
+    float square = least < scope.square ? least : scope.square;
+    double reach = sqrt((double)square);
+    if (!set_margin(seeker, reach)) {
+        seeker->anywhere = true;
+        return false;
+    }
+    seeker->limit = square * seeker->factor;
+    if (least <= seeker->limit)
+        take(tree, seeker, seeker->home, squares, least);
+    double wide = reach * seeker->factor;
+    int64_t up = (int64_t)wide + 2, right = (int64_t)(wide * seeker->widen) + 2;
+    int64_t x = (int64_t)seeker->query.lon + LONGITUDE_LIMIT;
+    int64_t y = (int64_t)seeker->query.lat + LATITUDE_LIMIT;
+    if (x < right || x + right >= FULL_TURN) {
+        seeker->anywhere = true;
+        return false;
+    }
+    around->low = spread_bits((uint32_t)(x - right)) | spread_bits((uint32_t)(y > up ? y - up : 0))
+                                                           << 1;
+    around->high = spread_bits((uint32_t)(x + right)) | spread_bits((uint32_t)(y + up)) << 1;
+    return true;
+}
+
+/* The blocks beside home that a rectangle touches. */
+enum around { AROUND_NONE = 0, AROUND_BEFORE = 1, AROUND_AFTER = 2, AROUND_FURTHER = 4 };
+
+static inline unsigned blocks_around(const struct quadtree *tree, size_t home,
+                                     struct rectangle around)
+{
+    if (tree->depth == 0)
+        return AROUND_NONE;
+    const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
+    uint64_t low = home == 0 ? 0 : first_codes[home];
+    uint64_t next = home + 1 >= tree->blocks ? UINT64_MAX : first_codes[home + 1];
+    if (around.low >= low && around.high < next)
+        return AROUND_NONE;
+    uint64_t before = home < 2 ? 0 : first_codes[home - 1];
+    uint64_t after = home + 2 >= tree->blocks ? UINT64_MAX : first_codes[home + 2];
+    if (around.low < before || around.high >= after)
+        return AROUND_FURTHER;
+    return (around.low < low ? AROUND_BEFORE : 0u) | (around.high >= next ? AROUND_AFTER : 0u);
+}
+
+/* --- further away ------------------------------------------------------------------------------
+ */
+
+static inline double positive(double a, double b)
+{
+    double greater = a > b ? a : b;
+    return greater > 0 ? greater : 0;
 }
 
 /* A lower bound of the planar square over a rectangle. */
 static double planar_to(const struct seeker *seeker, struct rectangle r)
 {
-    double west = gathered(r.low) - seeker->x;
-    double east = seeker->x - gathered(r.high);
-    double south = gathered(r.low >> 1) - seeker->y;
-    double north = seeker->y - gathered(r.high >> 1);
-    double right = fmax(0, fmax(west, east)), up = fmax(0, fmax(south, north));
-    return up * up + right * right * seeker->squash;
+    double x = (double)seeker->query.lon + LONGITUDE_LIMIT;
+    double y = (double)seeker->query.lat + LATITUDE_LIMIT;
+    double west = gathered(r.low) - x, east = x - gathered(r.high);
+    double south = gathered(r.low >> 1) - y, north = y - gathered(r.high >> 1);
+    double right = positive(west, east), up = positive(south, north);
+    right *= seeker->best.origin.cosine;
+    return (up * up + right * right) * (1 - 1e-6);
 }
 
 struct stretch {
@@ -290,8 +364,7 @@ struct stretch {
 /* walk: visit a rectangle that spans many blocks, nearest parts first, cutting it until a part is
  * short or too far. Both halves of a cut keep to its blocks and share one at most, so the walk ends
  * whatever the directory says. */
-static void walk(const struct quadtree *tree, const struct levels *levels, struct seeker *seeker,
-                 struct stretch whole)
+static void walk(const struct quadtree *tree, struct seeker *seeker, struct stretch whole)
 {
     struct stretch pending[WALK_LIMIT];
     size_t n = 0;
@@ -302,14 +375,14 @@ static void walk(const struct quadtree *tree, const struct levels *levels, struc
             continue;
         if (now.last - now.first < FEW_BLOCKS || now.rectangle.low == now.rectangle.high) {
             for (size_t block = now.first; block <= now.last; block++)
-                visit(tree, seeker, block, false);
+                visit(tree, seeker, block);
             continue;
         }
         struct stretch halves[2] = {now, now};
         rectangle_split(now.rectangle, &halves[0].rectangle, &halves[1].rectangle);
         const uint64_t ends[2] = {halves[0].rectangle.high, halves[1].rectangle.low};
         size_t blocks[2];
-        find_blocks(tree, levels, ends, 2, blocks);
+        find_blocks(tree, ends, 2, blocks);
         halves[0].last = blocks[0] < now.first  ? now.first
                          : blocks[0] > now.last ? now.last
                                                 : blocks[0];
@@ -323,25 +396,24 @@ static void walk(const struct quadtree *tree, const struct levels *levels, struc
     }
 }
 
-static void visit_part(const struct quadtree *tree, const struct levels *levels,
-                       struct seeker *seeker, const struct part *part)
+static void visit_part(const struct quadtree *tree, struct seeker *seeker, const struct part *part)
 {
     const struct rectangle rectangle = part->rectangle;
-    const uint64_t *first_codes = tree->directory + levels->offset[levels->depth - 1];
+    const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
     size_t block = part->block;
     if (planar_to(seeker, rectangle) > seeker->limit)
         return;
     for (unsigned visited = 0; visited < FEW_BLOCKS; visited++, block++) {
-        if (block >= levels->blocks || (visited > 0 && first_codes[block] > rectangle.high))
+        if (block >= tree->blocks || (visited > 0 && first_codes[block] > rectangle.high))
             return;
-        visit(tree, seeker, block, false);
+        visit(tree, seeker, block);
     }
-    if (block >= levels->blocks || first_codes[block] > rectangle.high)
+    if (block >= tree->blocks || first_codes[block] > rectangle.high)
         return;
     size_t last;
-    find_blocks(tree, levels, &rectangle.high, 1, &last);
+    find_blocks(tree, &rectangle.high, 1, &last);
     if (last >= block)
-        walk(tree, levels, seeker, (struct stretch){rectangle, block, last});
+        walk(tree, seeker, (struct stretch){rectangle, block, last});
 }
 
 /* cut: rectangle in up to PARTS parts that each lie in one quadtree cell not much larger. */
@@ -365,27 +437,18 @@ static unsigned cut(struct rectangle whole, struct rectangle parts[PARTS])
     return n;
 }
 
-/* plan: the parts still to visit around a seeker's best; what lies in the home block is done. Most
- * parts begin in a block beside it, which the directory's keys around it tell at once; the blocks
- * of the others (UNKNOWN) must be found. */
-static unsigned plan(const struct quadtree *tree, const struct levels *levels,
-                     struct seeker *seeker, struct part out[PARTS])
+/* plan: the parts of a rectangle still to visit; what lies in the home block is done. Most begin in
+ * a block beside it, which the directory's keys around it tell at once; the blocks of the others
+ * (UNKNOWN) must be found. */
+static unsigned plan(const struct quadtree *tree, size_t home, struct rectangle whole,
+                     struct part out[PARTS])
 {
-    struct rectangle whole, parts[PARTS];
-    if (!rectangle_around(seeker, &whole)) {
-        seeker->anywhere = true;
-        return 0;
-    }
-    if (levels->depth == 0)
-        return 0;
-    const uint64_t *first_codes = tree->directory + levels->offset[levels->depth - 1];
-    size_t home = seeker->home;
+    struct rectangle parts[PARTS];
+    const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
     uint64_t low = home == 0 ? 0 : first_codes[home];
-    uint64_t next = home + 1 == levels->blocks ? UINT64_MAX : first_codes[home + 1];
-    if (whole.low >= low && whole.high < next)
-        return 0;
+    uint64_t next = home + 1 >= tree->blocks ? UINT64_MAX : first_codes[home + 1];
     uint64_t before = home < 2 ? 0 : first_codes[home - 1];
-    uint64_t after = home + 2 >= levels->blocks ? UINT64_MAX : first_codes[home + 2];
+    uint64_t after = home + 2 >= tree->blocks ? UINT64_MAX : first_codes[home + 2];
     unsigned pieces = cut(whole, parts);
     unsigned n = 0;
     for (unsigned i = 0; i < pieces; i++) {
@@ -394,6 +457,7 @@ static unsigned plan(const struct quadtree *tree, const struct levels *levels,
         out[n].rectangle = parts[i];
         out[n].block = parts[i].low < before  ? UNKNOWN
                        : parts[i].low < low   ? home - 1
+                       : parts[i].low < next  ? home
                        : parts[i].low < after ? home + 1
                                               : UNKNOWN;
         n++;
@@ -402,8 +466,7 @@ static unsigned plan(const struct quadtree *tree, const struct levels *levels,
 }
 
 /* Find the blocks that plan could not tell. */
-static void find_parts(const struct quadtree *tree, const struct levels *levels, struct part *parts,
-                       size_t n)
+static void find_parts(const struct quadtree *tree, struct part *parts, size_t n)
 {
     uint64_t codes[GROUP * PARTS];
     size_t blocks[GROUP * PARTS];
@@ -412,7 +475,7 @@ static void find_parts(const struct quadtree *tree, const struct levels *levels,
         if (parts[i].block == UNKNOWN)
             codes[unknown++] = parts[i].rectangle.low;
     if (unknown > 0)
-        find_blocks(tree, levels, codes, unknown, blocks);
+        find_blocks(tree, codes, unknown, blocks);
     for (size_t i = 0, next = 0; i < n; i++) {
         if (parts[i].block == UNKNOWN)
             parts[i].block = blocks[next++];
@@ -420,51 +483,114 @@ static void find_parts(const struct quadtree *tree, const struct levels *levels,
     }
 }
 
-static void finish(const struct quadtree *tree, const struct levels *levels, struct seeker *seeker,
-                   double radius, struct nearest *out)
+static inline void finish(const struct quadtree *tree, struct seeker *seeker, double radius,
+                          struct nearest *out)
 {
+    struct best *best = &seeker->best;
+    measure(tree, seeker);
     if (seeker->anywhere)
-        search_anywhere(tree, levels, &seeker->best);
+        search_anywhere(tree, best);
     out->row = NO_ROW;
-    if (seeker->best.row == NO_ROW)
+    if (best->row == NO_ROW)
         return;
-    double distance = seeker->best.haversine <= 0.5
-                          ? haversine_metres(seeker->best.haversine)
-                          : distance_from(&seeker->best.origin, seeker->best.point);
+    double distance = best->haversine <= 0.5 ? haversine_metres(best->haversine)
+                                             : distance_from(&best->origin, best->point);
     if (distance > radius)
         return;
-    out->row = seeker->best.row;
+    out->row = best->row;
     out->distance = distance;
 }
 
-void SEARCH_GROUP(const struct quadtree *tree, const struct levels *levels,
-                  const struct point *queries, size_t n, double radius, double haversine,
-                  struct nearest *out)
+static __attribute__((noinline)) void search_further(const struct quadtree *tree,
+                                                     struct seeker *seeker, struct rectangle around)
+{
+    struct part parts[PARTS];
+    unsigned n = plan(tree, seeker->home, around, parts);
+    find_parts(tree, parts, n);
+    for (unsigned i = 0; i < n; i++)
+        visit_part(tree, seeker, &parts[i]);
+}
+
+void SEARCH_ONE(const struct quadtree *tree, struct point query, struct scope scope,
+                struct nearest *out)
+{
+    struct seeker seeker;
+    struct rectangle around;
+    begin(&seeker, query, scope);
+    find_blocks(tree, &seeker.code, 1, &seeker.home);
+    if (visit_home(tree, &seeker, scope, &around)) {
+        unsigned beside = blocks_around(tree, seeker.home, around);
+        if (beside & AROUND_BEFORE)
+            visit(tree, &seeker, seeker.home - 1);
+        if (beside & AROUND_AFTER)
+            visit(tree, &seeker, seeker.home + 1);
+        if (beside & AROUND_FURTHER)
+            search_further(tree, &seeker, around);
+    }
+    finish(tree, &seeker, scope.radius, out);
+}
+
+/* What is left to do for the queries of a group after the visits of their home blocks. */
+struct rest {
+    struct part parts[GROUP * PARTS];
+    size_t planned;
+    struct {
+        size_t block;
+        unsigned seeker;
+    } beside[GROUP * 2];
+    size_t visits;
+};
+
+static inline void add_visit(const struct quadtree *tree, struct rest *rest, unsigned seeker,
+                             size_t block)
+{
+    prefetch_block(tree, block);
+    rest->beside[rest->visits].block = block;
+    rest->beside[rest->visits++].seeker = seeker;
+}
+
+static inline void visit_first(const struct quadtree *tree, struct seeker *seeker, unsigned number,
+                               struct scope scope, struct rest *rest)
+{
+    struct rectangle around;
+    if (!visit_home(tree, seeker, scope, &around))
+        return;
+    unsigned beside = blocks_around(tree, seeker->home, around);
+    if (beside & AROUND_BEFORE)
+        add_visit(tree, rest, number, seeker->home - 1);
+    if (beside & AROUND_AFTER)
+        add_visit(tree, rest, number, seeker->home + 1);
+    if (!(beside & AROUND_FURTHER))
+        return;
+    unsigned more = plan(tree, seeker->home, around, rest->parts + rest->planned);
+    for (unsigned i = 0; i < more; i++)
+        rest->parts[rest->planned++].seeker = number;
+}
+
+void SEARCH_GROUP(const struct quadtree *tree, const struct point *queries, size_t n,
+                  struct scope scope, struct nearest *out)
 {
     struct seeker seekers[GROUP];
-    struct part parts[GROUP * PARTS];
+    struct rest rest;
     uint64_t codes[GROUP];
     size_t blocks[GROUP];
+    rest.planned = rest.visits = 0;
     for (size_t i = 0; i < n; i++) {
-        begin(&seekers[i], queries[i], haversine);
+        begin(&seekers[i], queries[i], scope);
         codes[i] = seekers[i].code;
     }
-    find_blocks(tree, levels, codes, n, blocks);
+    find_blocks(tree, codes, n, blocks);
     for (size_t i = 0; i < n; i++)
         prefetch_block(tree, blocks[i]);
-    size_t planned = 0;
     for (size_t i = 0; i < n; i++) {
         seekers[i].home = blocks[i];
-        visit(tree, &seekers[i], blocks[i], true);
-        if (seekers[i].anywhere)
-            continue;
-        unsigned more = plan(tree, levels, &seekers[i], parts + planned);
-        for (unsigned j = 0; j < more; j++)
-            parts[planned++].seeker = (unsigned)i;
+        visit_first(tree, &seekers[i], (unsigned)i, scope, &rest);
     }
-    find_parts(tree, levels, parts, planned);
-    for (size_t i = 0; i < planned; i++)
-        visit_part(tree, levels, &seekers[parts[i].seeker], &parts[i]);
+    find_parts(tree, rest.parts, rest.planned);
+    for (size_t i = 0; i < rest.visits; i++)
+        visit(tree, &seekers[rest.beside[i].seeker], rest.beside[i].block);
+    for (size_t i = 0; i < rest.planned; i++)
+        visit_part(tree, &seekers[rest.parts[i].seeker], &rest.parts[i]);
     for (size_t i = 0; i < n; i++)
-        finish(tree, levels, &seekers[i], radius, &out[i]);
+        finish(tree, &seekers[i], scope.radius, &out[i]);
 }

@@ -10,6 +10,7 @@
 #endif
 
 #define LANES 4
+#define SEARCH_ONE search_one_avx2
 #define SEARCH_GROUP search_group_avx2
 #include "quadtree/nearby.h"
 

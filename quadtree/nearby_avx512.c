@@ -11,6 +11,7 @@
 #endif
 
 #define LANES 8
+#define SEARCH_ONE search_one_avx512
 #define SEARCH_GROUP search_group_avx512
 #include "quadtree/nearby.h"
 

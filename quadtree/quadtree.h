@@ -18,10 +18,22 @@
 
 #include "quadtree/point.h"
 
+#define QUADTREE_DEPTH_LIMIT 12
+
+/* Where the directory keeps a level. */
+struct quadtree_level {
+    size_t first; /* index of its first key */
+    size_t last;  /* number of its last key */
+};
+
+/* Made by quadtree_view. */
 struct quadtree {
     const struct point *points;
     size_t count;
-    const uint64_t *directory; /* layout private to quadtree.c; normative text in FORMAT.md */
+    const uint64_t *directory; /* layout: directory.c and FORMAT.md */
+    size_t blocks;
+    unsigned depth;
+    struct quadtree_level levels[QUADTREE_DEPTH_LIMIT]; /* root first */
 };
 
 struct nearest {
@@ -34,6 +46,9 @@ size_t quadtree_directory_bytes(size_t count);
 
 /* quadtree_build: fill the directory for points. The result depends on the points alone. */
 void quadtree_build(const struct point *points, size_t count, uint64_t *directory);
+
+/* quadtree_view: a tree of what lies there. */
+struct quadtree quadtree_view(const struct point *points, size_t count, const uint64_t *directory);
 
 /* quadtree_sort: sort codes ascending in place; scratch holds as many (radix sort). */
 void quadtree_sort(uint64_t *codes, uint64_t *scratch, size_t count);

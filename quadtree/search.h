@@ -12,7 +12,6 @@
 #define BLOCK ((size_t)1 << BLOCK_BITS)
 #define FANOUT_BITS 5 /* keys in a node of the directory: four cache lines */
 #define FANOUT ((size_t)1 << FANOUT_BITS)
-#define DEPTH_LIMIT 20
 #define DIRECTORY_PADDING ((uint64_t)INT64_MAX) /* above every code of a valid point */
 
 #define LONGITUDE_BITS 0x5555555555555555ULL
@@ -25,15 +24,11 @@ static inline size_t block_count(size_t count)
     return count / BLOCK + (count % BLOCK != 0);
 }
 
-/* The levels of a directory, root first. */
-struct levels {
-    unsigned depth;
-    size_t blocks;
-    size_t offset[DEPTH_LIMIT]; /* of the level's first key, in keys */
-    size_t keys[DEPTH_LIMIT];   /* on the level, padding aside */
-};
-
-void levels_of(struct levels *levels, size_t count);
+/* Keys of a level with its padding. */
+static inline size_t whole_nodes(size_t keys)
+{
+    return (keys + FANOUT - 1) & ~(FANOUT - 1);
+}
 
 /* A rectangle of points as two codes: its south-west and its north-east corner. */
 struct rectangle {
@@ -75,14 +70,25 @@ double radius_haversine(double radius);
 
 /* search_anywhere: improve best by a walk over the whole world; for queries near a pole and for
  * far neighbours. */
-void search_anywhere(const struct quadtree *tree, const struct levels *levels, struct best *best);
+void search_anywhere(const struct quadtree *tree, struct best *best);
 
-/* search_group: quadtree_nearest_batch for up to GROUP queries over at least one code; haversine is
- * radius_haversine(radius). The same code is compiled for any x86-64, for AVX2 and for AVX-512. */
+/* How far a search goes. */
+struct scope {
+    double radius;    /* metres */
+    double haversine; /* radius_haversine(radius) */
+    float square;     /* not below the square of the radius in units */
+};
+
+struct scope scope_of(double radius);
+
+/* search_one and search_group: quadtree_nearest and quadtree_nearest_batch (up to GROUP queries)
+ * over at least one point. The same code is compiled for any x86-64, for AVX2 and for AVX-512. */
 #define GROUP 32
-typedef void search_group(const struct quadtree *tree, const struct levels *levels,
-                          const struct point *queries, size_t n, double radius, double haversine,
-                          struct nearest *out);
+typedef void search_one(const struct quadtree *tree, struct point query, struct scope scope,
+                        struct nearest *out);
+typedef void search_group(const struct quadtree *tree, const struct point *queries, size_t n,
+                          struct scope scope, struct nearest *out);
+search_one search_one_any, search_one_avx2, search_one_avx512;
 search_group search_group_any, search_group_avx2, search_group_avx512;
 
 #endif

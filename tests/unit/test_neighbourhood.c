@@ -60,7 +60,7 @@ static struct world *make_world(struct point centre, int64_t spread)
     for (size_t i = 0; i < count; i++)
         world->points[i] = morton_decode(world->codes[i]);
     quadtree_build(world->points, count, world->directory);
-    world->tree = (struct quadtree){world->points, count, world->directory};
+    world->tree = quadtree_view(world->points, count, world->directory);
     neighbourhood_vectors(&world->tree, world->vectors);
     return world;
 }
@@ -147,7 +147,7 @@ static void ties_are_left_to_the_quadtree(void **state)
     struct vector vectors[2];
     assert_true(quadtree_directory_bytes(2) <= sizeof directory);
     quadtree_build(points, 2, directory);
-    struct quadtree tree = {points, 2, directory};
+    struct quadtree tree = quadtree_view(points, 2, directory);
     struct neighbourhood around = {0};
     size_t row;
     double chord;

@@ -58,7 +58,7 @@ static struct set set_of(const struct point *points, size_t count)
     for (size_t i = 0; i < kept; i++)
         set.points[i] = morton_decode(set.codes[i]);
     quadtree_build(set.points, kept, set.directory);
-    set.tree = (struct quadtree){set.points, kept, set.directory};
+    set.tree = quadtree_view(set.points, kept, set.directory);
     return set;
 }
 
@@ -96,18 +96,26 @@ static void assert_same(struct point query, double radius, const struct nearest 
 static void check_builds(const struct quadtree *tree, const struct point *queries, size_t n,
                          double radius, const struct nearest *want)
 {
-    search_group *const builds[] = {search_group_any,
-                                    __builtin_cpu_supports("avx2") ? search_group_avx2 : NULL,
-                                    __builtin_cpu_supports("avx512f") ? search_group_avx512 : NULL};
-    struct levels levels;
-    levels_of(&levels, tree->count);
+    struct build {
+        search_one *one;
+        search_group *group;
+        bool there;
+    } builds[] = {
+        {search_one_any, search_group_any, true},
+        {search_one_avx2, search_group_avx2, __builtin_cpu_supports("avx2")},
+        {search_one_avx512, search_group_avx512, __builtin_cpu_supports("avx512f")},
+    };
+    struct scope scope = scope_of(radius);
     for (size_t b = 0; b < sizeof builds / sizeof *builds && tree->count > 0 && radius >= 0; b++)
-        for (size_t i = 0; i < n && builds[b] != NULL; i += GROUP) {
-            struct nearest got[GROUP];
+        for (size_t i = 0; i < n && builds[b].there; i += GROUP) {
+            struct nearest got[GROUP], one;
             size_t some = n - i < GROUP ? n - i : GROUP;
-            builds[b](tree, &levels, queries + i, some, radius, radius_haversine(radius), got);
-            for (size_t k = 0; k < some; k++)
+            builds[b].group(tree, queries + i, some, scope, got);
+            for (size_t k = 0; k < some; k++) {
+                builds[b].one(tree, queries[i + k], scope, &one);
                 assert_same(queries[i + k], radius, &got[k], &want[i + k]);
+                assert_same(queries[i + k], radius, &one, &want[i + k]);
+            }
         }
 }
 
@@ -332,7 +340,7 @@ static void hostile_bytes(void **state)
             struct point *points = malloc(count * sizeof *points + 1);
             for (size_t i = 0; i < count; i++)
                 points[i] = morton_decode(codes[i]);
-            struct quadtree tree = {points, count, directory};
+            struct quadtree tree = quadtree_view(points, count, directory);
             struct point queries[QUERIES];
             for (size_t i = 0; i < QUERIES; i++)
                 queries[i] = moved(i % 2 ? morton_decode(0x1234567890) : (struct point){0, 0},
@@ -342,10 +350,7 @@ static void hostile_bytes(void **state)
                 quadtree_nearest_batch(&tree, queries, QUERIES, radii[r], hits);
                 for (size_t i = 0; i < QUERIES; i++)
                     assert_true(hits[i].row == SIZE_MAX || hits[i].row < count);
-                struct levels levels;
-                levels_of(&levels, count);
-                search_group_any(&tree, &levels, queries, GROUP, radii[r],
-                                 radius_haversine(radii[r]), hits);
+                search_group_any(&tree, queries, GROUP, scope_of(radii[r]), hits);
             }
             assert_true(quadtree_lower_bound(&tree, random_bits()) <= count);
             free(points);
