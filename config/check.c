@@ -109,6 +109,7 @@ static int check_group(const struct config *config, struct error *err)
 int config_check(const struct config *config, struct error *err)
 {
     if (check_file_key(config, "geocoder", "key_file", config->geocoder.key_file, err) != 0 ||
+        check_file_key(config, "geocoder", "ca_file", config->geocoder.ca_file, err) != 0 ||
         check_file_key(config, "peers", "ca_file", config->peers.ca_file, err) != 0 ||
         check_file_key(config, "peers", "cert_file", config->peers.cert_file, err) != 0 ||
         check_file_key(config, "peers", "key_file", config->peers.key_file, err) != 0)

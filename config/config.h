@@ -14,6 +14,7 @@
 #ifndef REFRESHD_CONFIG_CONFIG_H
 #define REFRESHD_CONFIG_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -64,6 +65,7 @@ struct config {
         const char *provider; /* a word; whether such a provider exists is the geocoder's to say */
         const char *url;
         const char *key_file;
+        const char *ca_file;
         const char *language;
         const char *user_agent;
         double rate; /* points per second; 0 = unlimited */
@@ -72,6 +74,7 @@ struct config {
         double timeout;
         unsigned retries;
         double max_distance; /* 0 = any */
+        bool storage_permitted;
     } geocoder;
     struct {
         double radius;

@@ -19,6 +19,7 @@ enum config_type {
     CONFIG_PERCENT,  /* 0.5%; double, share from 0 to 1 */
     CONFIG_DISTANCE, /* 50m; double, metres */
     CONFIG_CHOICE,   /* one of choices; int, its index */
+    CONFIG_FLAG,     /* yes or no; bool */
     CONFIG_GRID,     /* 24x24; struct config_grid */
     CONFIG_URL,      /* empty, or a base URL; const char * */
     CONFIG_ADDRESS,  /* empty, or HOST:PORT; const char * */

@@ -57,6 +57,8 @@ const struct config_key config_keys[] = {
      "Base address of the geocoder; the provider's path is added to it."},
     {"geocoder", "key_file", CONFIG_PATH, AT(geocoder.key_file), 0, LONGEST_TEXT, NULL, "", false,
      "File that holds the geocoder's key; white space around the key is cut."},
+    {"geocoder", "ca_file", CONFIG_PATH, AT(geocoder.ca_file), 0, LONGEST_TEXT, NULL, "", false,
+     "Certificates of the authorities to trust, as PEM; empty = the system's."},
     {"geocoder", "language", CONFIG_TEXT, AT(geocoder.language), 0, LONGEST_TEXT, NULL, "", false,
      "Languages to prefer in answers, as in Accept-Language; empty = the geocoder's own."},
     {"geocoder", "user_agent", CONFIG_TEXT, AT(geocoder.user_agent), 0, LONGEST_TEXT, NULL,
@@ -74,6 +76,10 @@ const struct config_key config_keys[] = {
      "How often a point is asked again after a fault that may pass."},
     {"geocoder", "max_distance", CONFIG_DISTANCE, AT(geocoder.max_distance), 0, HALF_THE_EARTH,
      NULL, "0", false, "An address farther than this from its point is no answer; 0 = any."},
+    {"geocoder", "storage_permitted", CONFIG_FLAG, AT(geocoder.storage_permitted), 0, 0, NULL, "no",
+     false,
+     "yes: you have a contract by which answers may be kept, where the provider's terms\n"
+     "forbid it to others."},
 
     {"lookup", "radius", CONFIG_DISTANCE, AT(lookup.radius), 0, HALF_THE_EARTH, NULL, "100m", true,
      "How far from the point looked up an entry may lie."},

@@ -91,6 +91,16 @@ static bool parse_choice(const struct config_key *key, const char *text, void *f
     return false;
 }
 
+static bool parse_flag(const struct config_key *key, const char *text, void *field)
+{
+    (void)key;
+    bool yes = strcmp(text, "yes") == 0;
+    if (!yes && strcmp(text, "no") != 0)
+        return false;
+    *(bool *)field = yes;
+    return true;
+}
+
 static bool parse_grid(const struct config_key *key, const char *text, void *field)
 {
     char rows_text[8];
@@ -134,6 +144,7 @@ static const struct {
     [CONFIG_PERCENT] = {parse_percent, "a percentage such as 0.5%%, from 0%% to 100%%"},
     [CONFIG_DISTANCE] = {parse_distance, "a distance such as 50m or 1.5km, %s"},
     [CONFIG_CHOICE] = {parse_choice, "%s"},
+    [CONFIG_FLAG] = {parse_flag, "yes or no%.0s"},
     [CONFIG_GRID] = {parse_grid, "ROWSxCOLUMNS such as 24x24, each %s"},
     [CONFIG_URL] = {parse_url, "a URL that begins with http:// or https://, without user, query "
                                "or fragment"},

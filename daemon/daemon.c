@@ -9,6 +9,7 @@
 
 #include "base/durable.h"
 #include "daemon/commands.h"
+#include "daemon/geocoder_config.h"
 #include "daemon/import_job.h"
 #include "daemon/log.h"
 #include "daemon/pause_wait.h"
@@ -38,13 +39,7 @@ static int open_line(struct daemon *daemon, struct error *err)
         .cache_directory = config->cache.directory,
         .state_directory = config->refresh.state_directory,
         .keep_generations = config->cache.keep_generations,
-        .geocoder = {.provider = config->geocoder.provider,
-                     .url = config->geocoder.url,
-                     .key_file = config->geocoder.key_file,
-                     .language = config->geocoder.language,
-                     .user_agent = config->geocoder.user_agent,
-                     .max_distance = config->geocoder.max_distance},
-        .batch = config->geocoder.batch,
+        .geocoder = geocoder_config(config),
         .retries = config->geocoder.retries,
         .gate = {.max_lost = config->gate.max_lost,
                  .max_country_changed = config->gate.max_country_changed,
@@ -142,10 +137,20 @@ int daemon_open(struct daemon **out, struct config *config, const char *config_p
     return 0;
 }
 
+static void log_warning(const struct daemon *daemon)
+{
+    char quoted[LOG_QUOTED_BYTES];
+    const char *warning = geocoder_config_warning(daemon->started);
+    if (warning != NULL)
+        log_event(LOG_LEVEL_WARNING, "storage_terms", "provider=%s warning=%s",
+                  daemon->started->geocoder.provider, log_quote(warning, quoted));
+}
+
 void daemon_run(struct daemon *daemon)
 {
     log_event(LOG_LEVEL_INFO, "started", "version=%s pid=%ld socket=%s cache=%s", REFRESHD_VERSION,
               (long)getpid(), daemon->started->control.socket, daemon->started->cache.directory);
+    log_warning(daemon);
     (void)sd_notify(0, "READY=1");
     (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }

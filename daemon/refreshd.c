@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "daemon/daemon.h"
+#include "daemon/geocoder_config.h"
 #include "daemon/log.h"
-#include "geocoder/geocoder.h"
 
 static const char usage[] =
     "Usage: refreshd [--config FILE] [--check-config] [--version] [--help]\n"
@@ -64,27 +64,12 @@ static int parse_options(int argc, char **argv, struct options *options)
     return EXIT_USAGE;
 }
 
-static int check_provider(const struct config *config, struct error *err)
-{
-    if (geocoder_find(config->geocoder.provider) != NULL)
-        return 0;
-    char known[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; geocoder_providers[i] != NULL && used < sizeof known; i++) {
-        int length = snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "",
-                              geocoder_providers[i]->name);
-        used += length > 0 ? (size_t)length : 0;
-    }
-    return error_set(err, ERROR_CONFIG, "[geocoder] provider: there is no %s; the known ones: %s",
-                     config->geocoder.provider, known);
-}
-
 static int load(const char *path, struct config **out, struct error *err)
 {
     struct config *config;
     if (config_load(path, &config, err) != 0)
         return -1;
-    if (config_check(config, err) != 0 || check_provider(config, err) != 0) {
+    if (config_check(config, err) != 0 || geocoder_config_check(config, err) != 0) {
         config_free(config);
         return -1;
     }
@@ -100,6 +85,9 @@ static int fail(const struct error *err)
 
 static int print_config(struct config *config)
 {
+    const char *warning = geocoder_config_warning(config);
+    if (warning != NULL)
+        (void)fprintf(stderr, "refreshd: warning: [geocoder] provider: %s\n", warning);
     int printed = config_print(config, stdout);
     config_free(config);
     if (printed == 0 && fflush(stdout) == 0)

@@ -4,6 +4,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "config/key.h"
+#include "daemon/geocoder_config.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
 
@@ -39,7 +40,7 @@ static int load(struct job *job)
     struct config *config = NULL;
     if (config_load(daemon->config_path, &config, &job->error) != 0)
         return -1;
-    if (config_check(config, &job->error) != 0 ||
+    if (config_check(config, &job->error) != 0 || geocoder_config_check(config, &job->error) != 0 ||
         change_run(daemon, daemon->config, config, &job->error) != 0) {
         config_free(config);
         return -1;

@@ -39,6 +39,15 @@ void line_sleep(struct line *line, double seconds)
     (void)pthread_cond_timedwait(&line->changed, &line->lock, &until);
 }
 
+unsigned line_batch(const struct line *line)
+{
+    const struct geocoder_settings *settings = &line->settings.geocoder;
+    const struct geocoder_provider *provider =
+        settings->provider != NULL ? geocoder_find(settings->provider) : NULL;
+    unsigned batch = settings->batch > 0 ? settings->batch : 1;
+    return provider != NULL && batch > provider->largest_batch ? provider->largest_batch : batch;
+}
+
 /* Put a wish to the conductor. The lock is held. */
 static void wish(struct line *line, enum wish what)
 {

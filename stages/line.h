@@ -21,7 +21,6 @@ struct line_settings {
     const char *state_directory;
     unsigned keep_generations;
     struct geocoder_settings geocoder;
-    unsigned batch;
     unsigned retries;
     struct gate_limits gate;
     /* Called from any thread of the line: one log line. name is a stable event name

@@ -107,6 +107,9 @@ void line_event(struct line *line, int level, const char *name, const char *form
 /* line_sleep: wait on `changed` for at most seconds. The lock is held. */
 void line_sleep(struct line *line, double seconds);
 
+/* line_batch: points in one request, as the settings and the provider have it. */
+unsigned line_batch(const struct line *line);
+
 /* line_look: read generation and grid of the published manifest. */
 void line_look(struct line *line);
 

@@ -40,6 +40,8 @@ void line_last_run(struct line *line)
 
 /* --- the settings' texts ------------------------------------------------------------ */
 
+#define SETTINGS_TEXTS 8
+
 static int copy_text(const char **text, struct error *err)
 {
     if (*text == NULL)
@@ -48,7 +50,7 @@ static int copy_text(const char **text, struct error *err)
     return *text != NULL ? 0 : error_memory(err, "the settings");
 }
 
-static void list_texts(struct line_settings *settings, const char **texts[7])
+static void list_texts(struct line_settings *settings, const char **texts[SETTINGS_TEXTS])
 {
     texts[0] = &settings->cache_directory;
     texts[1] = &settings->state_directory;
@@ -57,15 +59,16 @@ static void list_texts(struct line_settings *settings, const char **texts[7])
     texts[4] = &settings->geocoder.key_file;
     texts[5] = &settings->geocoder.language;
     texts[6] = &settings->geocoder.user_agent;
+    texts[7] = &settings->geocoder.ca_file;
 }
 
 static int copy_settings(struct line *line, const struct line_settings *settings, struct error *err)
 {
-    const char **texts[7];
+    const char **texts[SETTINGS_TEXTS];
     int result = 0;
     line->settings = *settings;
     list_texts(&line->settings, texts);
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < SETTINGS_TEXTS; i++) {
         if (result != 0)
             *texts[i] = NULL;
         else
@@ -85,9 +88,9 @@ static int copy_settings(struct line *line, const struct line_settings *settings
 
 static void free_settings(struct line *line)
 {
-    const char **texts[7];
+    const char **texts[SETTINGS_TEXTS];
     list_texts(&line->settings, texts);
-    for (size_t i = 0; i < 7; i++)
+    for (size_t i = 0; i < SETTINGS_TEXTS; i++)
         free((char *)*texts[i]);
     free(line->points_directory);
     free(line->answers_directory);

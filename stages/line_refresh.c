@@ -153,7 +153,7 @@ static int start_workers(struct refresh *refresh, struct error *err)
         .points_directory = line->points_directory,
         .points = refresh->run.counts.selected,
         .shares = refresh->run.parameters.shares,
-        .batch = line->settings.batch,
+        .batch = line_batch(line),
         .retries = line->settings.retries,
     };
     struct geocode_parts parts = {

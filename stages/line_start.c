@@ -193,9 +193,8 @@ int line_plan(struct line *line, const struct run_parameters *parameters, struct
         .requests = snapshot.selected,
         .disk_bytes = snapshot.disk_bytes,
     };
-    unsigned batch = line->settings.batch;
-    if (batch > 1)
-        out.requests = (snapshot.selected + batch - 1) / batch;
+    unsigned batch = line_batch(line);
+    out.requests = (snapshot.selected + batch - 1) / batch;
     snapshot_plan_free(&snapshot);
     if (statvfs(line->settings.state_directory, &space) == 0)
         out.disk_free = (uint64_t)space.f_bavail * space.f_frsize;

@@ -73,7 +73,7 @@ static double occupancy(struct line *line)
     double places = (double)atomic_load(&line->meters[STATION_GEOCODE].threads) *
                     atomic_load(&line->control.concurrency);
     double points = (double)atomic_load(&line->figures.in_flight);
-    double batch = line->settings.batch > 0 ? line->settings.batch : 1;
+    double batch = line_batch(line);
     double share = places > 0 ? points / batch / places : 0;
     return share < 1 ? share : 1;
 }

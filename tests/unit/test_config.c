@@ -97,6 +97,8 @@ static void defaults(void **state)
     assert_true(config->geocoder.timeout == 10);
     assert_int_equal(config->geocoder.retries, 4);
     assert_true(config->geocoder.max_distance == 0);
+    assert_string_equal(config->geocoder.ca_file, "");
+    assert_false(config->geocoder.storage_permitted);
     assert_true(config->lookup.radius == 100);
     assert_int_equal(config->lookup.on_miss, CONFIG_ON_MISS_NONE);
     assert_int_equal(config->lookup.learned_max, 1000000);
@@ -151,6 +153,8 @@ static void values_reach_their_fields(void **state)
                           "rate = 0.5\n"
                           "timeout = 250ms\n"
                           "max_distance = 1.5km\n"
+                          "ca_file = /etc/ssl/own.pem\n"
+                          "storage_permitted = yes\n"
                           "[lookup]\n"
                           "on_miss = fetch\n"
                           "[http]\n"
@@ -175,6 +179,8 @@ static void values_reach_their_fields(void **state)
     assert_true(config->geocoder.rate == 0.5);
     assert_true(config->geocoder.timeout == 0.25);
     assert_true(config->geocoder.max_distance == 1500);
+    assert_string_equal(config->geocoder.ca_file, "/etc/ssl/own.pem");
+    assert_true(config->geocoder.storage_permitted);
     assert_int_equal(config->lookup.on_miss, CONFIG_ON_MISS_FETCH);
     assert_string_equal(config->http.listen, "");
     config_free(config);
@@ -243,6 +249,7 @@ static void every_key_refuses_bad_values(void **state)
         {"geocoder", "batch", {"", "0", "-1", "10001", "x"}},
         {"geocoder", "timeout", {"", "0", "0s", "10", "-1s", "2d", "0.1ms"}},
         {"geocoder", "retries", {"", "-1", "101", "1.0", "x"}},
+        {"geocoder", "storage_permitted", {"", "true", "1", "Yes", "yes please"}},
         {"geocoder", "max_distance", {"", "-1m", "1 km", "5mi", "30000km", "nan"}},
         {"lookup", "radius", {"", "-1", "100 m", "1e2", "inf", "20100km"}},
         {"lookup", "on_miss", {"", "nothing", "Fetch"}},
@@ -470,6 +477,10 @@ static void groups_and_certificates_are_checked(void **state)
         assert_non_null(strstr(err.message, names[i]));
         config_free(config);
     }
+    assert_int_equal(load("[geocoder]\nca_file = /nonexistent.pem\n", &config), 0);
+    assert_int_equal(config_check(config, &err), -1);
+    assert_non_null(strstr(err.message, "[geocoder] ca_file"));
+    config_free(config);
 }
 
 static void set_changes_one_key_or_nothing(void **state)
