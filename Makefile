@@ -16,7 +16,7 @@ Q := $(if $(V),,@)
 PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
 	libxxhash-dev libinih-dev libsystemd-dev
 TEST_PACKAGES := clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
-	python3-pytest-xdist e2fsprogs mount
+	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time
 
 LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd
@@ -121,7 +121,15 @@ $(BUILD)/tests/fault_shim.so: tests/shim/fault_shim.c
 	@echo "  LD   $@"
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(if $(WERROR),-Werror) -O1 -shared -fPIC -o $@ $<
 
-E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so
+# A geocoder that answers over the network and misbehaves on script.
+STUB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/stub/*.c)) \
+	$(filter $(BUILD)/base/%,$(LIB_OBJECTS))
+$(BUILD)/tests/stub_geocoder: $(STUB_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs libuv libcjson libnghttp2 libssl libcrypto) -lm
+
+E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so $(BUILD)/tests/stub_geocoder
 .PRECIOUS: $(BUILD)/%.o
 .PHONY: test-programs unit e2e
 test-programs: all $(UNIT_PROGRAMS) $(E2E_PROGRAMS)
@@ -163,7 +171,7 @@ check-san: deps-test
 
 # --- style: formatting, banned calls, file maps ---------------------------------
 SOURCES := $(foreach d,$(LIB_DIRS) daemon geocoder/gazetteer tests tests/unit tests/fuzz tests/bench \
-	tests/support tests/shim tests/places,$(wildcard $(d)/*.c $(d)/*.h))
+	tests/support tests/shim tests/places tests/stub,$(wildcard $(d)/*.c $(d)/*.h))
 .PHONY: lint format
 lint:
 	@tests/lint.sh $(SOURCES)
