@@ -87,7 +87,7 @@ static int print_config(struct config *config)
 {
     const char *warning = geocoder_config_warning(config);
     if (warning != NULL)
-        (void)fprintf(stderr, "refreshd: warning: [geocoder] provider: %s\n", warning);
+        (void)fprintf(stderr, "refreshd: warning: %s\n", warning);
     int printed = config_print(config, stdout);
     config_free(config);
     if (printed == 0 && fflush(stdout) == 0)

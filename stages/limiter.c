@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "stages/backoff.h"
+#include "stages/recent.h"
 
-/* Points are granted in chunks of about 1/CHUNKS of a second's worth, spaced evenly (the virtual
- * scheduling form of the generic cell rate algorithm, ITU-T I.371). Somebody who comes late may
- * catch up by TOLERANCE seconds, so that late timers cost no throughput; and RATE_USED of the
- * rate is used, so that no second holds more than the rate: with r = RATE_USED x rate, at most
- * r x (1 + TOLERANCE) + one chunk fall into any second, and a chunk is 1 point below 2 x CHUNKS a
- * second, where counting whole points gives the room for it. */
+/* Points are granted in chunks of about 1/CHUNKS of a second's worth, or of a request's worth if
+ * that is more, spaced evenly (the virtual scheduling form of the generic cell rate algorithm,
+ * ITU-T I.371). Somebody who comes late may catch up by TOLERANCE seconds, so that late timers cost
+ * no throughput, and RATE_USED of the rate is used, so that catching up stays within it. What the
+ * chunks leave open is closed by counting what the last second holds. */
 #define CHUNKS 200.0
 #define TOLERANCE 0.02
 #define RATE_USED 0.965
@@ -21,7 +22,10 @@
 struct limiter {
     pthread_mutex_t mutex; /* guards everything */
     double rate;           /* points per second; 0 = unlimited */
-    double target;         /* when to be done; 0 = no deadline */
+    unsigned batch;
+    struct backoff backoff;
+    struct recent recent;
+    double target; /* when to be done; 0 = no deadline */
     uint64_t left;
     double pace; /* of the deadline, kept for when more is asked than was left */
     double mark; /* moment of the last chunk on an even schedule */
@@ -36,6 +40,8 @@ struct limiter *limiter_create(void)
         return NULL;
     }
     limiter->mark = -INFINITY;
+    limiter->batch = 1;
+    backoff_reset(&limiter->backoff);
     return limiter;
 }
 
@@ -57,23 +63,42 @@ static double deadline_pace(const struct limiter *limiter, double moment)
     return (double)limiter->left / (limiter->target - moment);
 }
 
-static double rate_pace(const struct limiter *limiter)
+/* Points per second at most, whatever the deadline says; INFINITY = no limit. */
+static double most(const struct limiter *limiter)
 {
-    return limiter->rate > 0 ? limiter->rate * RATE_USED : INFINITY;
+    return fmin(limiter->rate > 0 ? limiter->rate : INFINITY, limiter->backoff.ceiling);
 }
 
-static double chunk_of(double pace)
+/* Points granted at a time at such a pace. */
+static double chunk_of(const struct limiter *limiter, double pace)
 {
     double chunk = floor(pace / CHUNKS);
+    if (chunk < limiter->batch) {
+        double whole = fmin(limiter->batch, floor(pace));
+        chunk = whole < 1 ? 1 : floor(pace / ceil(pace / whole));
+    }
     return chunk < 1 ? 1 : chunk;
+}
+
+/* A chunk of a fast past is not waited for at a slow pace. */
+static void shrink_debt(struct limiter *limiter, double pace)
+{
+    if (!isinf(pace))
+        limiter->debt = fmin(limiter->debt, chunk_of(limiter, pace));
 }
 
 void limiter_set_rate(struct limiter *limiter, double points_per_second)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
     limiter->rate = points_per_second > 0 ? points_per_second : 0;
-    /* A chunk of a fast past is not waited for at a slow pace. */
-    limiter->debt = fmin(limiter->debt, chunk_of(rate_pace(limiter)));
+    shrink_debt(limiter, most(limiter));
+    (void)pthread_mutex_unlock(&limiter->mutex);
+}
+
+void limiter_set_batch(struct limiter *limiter, unsigned points)
+{
+    (void)pthread_mutex_lock(&limiter->mutex);
+    limiter->batch = points > 0 ? points : 1;
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
@@ -83,7 +108,7 @@ void limiter_set_deadline_at(struct limiter *limiter, double now, double seconds
     limiter->target = seconds > 0 ? now + seconds * DEADLINE_USED : 0;
     limiter->left = left;
     limiter->pace = seconds > 0 ? fmax((double)left, 1) / (seconds * DEADLINE_USED) : INFINITY;
-    limiter->debt = fmin(limiter->debt, chunk_of(fmin(rate_pace(limiter), limiter->pace)));
+    shrink_debt(limiter, fmin(most(limiter), limiter->pace));
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
@@ -92,7 +117,7 @@ static double next_moment(const struct limiter *limiter, double now)
 {
     if (isinf(limiter->mark))
         return now;
-    double next = limiter->mark + limiter->debt / rate_pace(limiter);
+    double next = limiter->mark + limiter->debt / (most(limiter) * RATE_USED);
     if (limiter->target != 0 && now < limiter->target) {
         double even = limiter->mark + limiter->debt / deadline_pace(limiter, limiter->mark);
         next = fmax(next, fmin(even, limiter->target));
@@ -100,22 +125,38 @@ static double next_moment(const struct limiter *limiter, double now)
     return next;
 }
 
+/* Seconds until so many points may be granted; 0 = now. */
+static double wait_for(struct limiter *limiter, double now, double points)
+{
+    if (now < limiter->backoff.quiet_until)
+        return limiter->backoff.quiet_until - now;
+    double limit = most(limiter);
+    if (isinf(fmin(limit, deadline_pace(limiter, now))))
+        return 0;
+    double next = next_moment(limiter, now);
+    if (now < next)
+        return next - now;
+    return isinf(limit) ? 0 : recent_wait(&limiter->recent, now, points, fmax(limit, points));
+}
+
 static size_t take(struct limiter *limiter, double now, size_t wanted, double *wait)
 {
-    double pace = fmin(rate_pace(limiter), deadline_pace(limiter, now));
-    double next = next_moment(limiter, now);
-    if (!isinf(pace) && now < next) {
-        *wait = fmax(next - now, SHORTEST_WAIT);
+    double deadline = deadline_pace(limiter, now);
+    double pace = fmin(most(limiter), deadline);
+    size_t granted = wanted;
+    if (!isinf(pace) && (double)wanted > chunk_of(limiter, pace))
+        granted = (size_t)chunk_of(limiter, pace);
+    double until = wait_for(limiter, now, (double)granted);
+    if (until > 0) {
+        *wait = fmax(until, SHORTEST_WAIT);
         return 0;
     }
-    size_t granted = wanted;
-    if (!isinf(pace) && (double)wanted > chunk_of(pace))
-        granted = (size_t)chunk_of(pace);
-    if (!isinf(deadline_pace(limiter, now)))
-        limiter->pace = deadline_pace(limiter, now);
+    if (!isinf(deadline))
+        limiter->pace = deadline;
     limiter->left -= granted < limiter->left ? granted : limiter->left;
-    limiter->mark = isinf(pace) ? now : fmax(next, now - TOLERANCE);
+    limiter->mark = isinf(pace) ? now : fmax(next_moment(limiter, now), now - TOLERANCE);
     limiter->debt = isinf(pace) ? 0 : (double)granted;
+    recent_add(&limiter->recent, now, (double)granted);
     return granted;
 }
 
@@ -134,18 +175,55 @@ void limiter_give_back_at(struct limiter *limiter, double now, size_t points)
     (void)pthread_mutex_lock(&limiter->mutex);
     limiter->left += points;
     /* What was not asked long ago can't be asked on top of what is asked now. */
-    if (now <= limiter->mark + TOLERANCE)
+    if (now <= limiter->mark + TOLERANCE) {
         limiter->debt = fmax(limiter->debt - (double)points, 0);
+        recent_add(&limiter->recent, now, -(double)points);
+    }
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
-double limiter_rate_at(struct limiter *limiter, double now)
+/* The pace that was refused. What was measured lately counts only as long as nothing held it up:
+ * once a refusal is remembered, its ceiling is what was tried. */
+static double refused_pace(struct limiter *limiter, double now)
+{
+    double pace = most(limiter);
+    double lately = recent_points(&limiter->recent, now) / RECENT_SECONDS;
+    return isinf(limiter->backoff.ceiling) ? fmin(pace, fmax(lately, BACKOFF_LEAST)) : pace;
+}
+
+void limiter_back_off_at(struct limiter *limiter, double now, double asked_at, double retry_after,
+                         unsigned status)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
-    double rate = limiter->rate > 0 ? limiter->rate : INFINITY;
-    double pace = fmin(rate, deadline_pace(limiter, now));
+    backoff_refused(&limiter->backoff, now, asked_at, retry_after, status,
+                    refused_pace(limiter, now));
+    shrink_debt(limiter, most(limiter));
     (void)pthread_mutex_unlock(&limiter->mutex);
-    return isinf(pace) ? 0 : pace;
+}
+
+void limiter_answered_at(struct limiter *limiter, double now, double asked_at)
+{
+    (void)pthread_mutex_lock(&limiter->mutex);
+    backoff_answered(&limiter->backoff, now, asked_at,
+                     limiter->rate > 0 ? limiter->rate : INFINITY);
+    (void)pthread_mutex_unlock(&limiter->mutex);
+}
+
+struct limiter_view limiter_look_at(struct limiter *limiter, double now)
+{
+    (void)pthread_mutex_lock(&limiter->mutex);
+    const struct backoff *backoff = &limiter->backoff;
+    double pace = fmin(most(limiter), deadline_pace(limiter, now));
+    struct limiter_view view = {
+        .pace = isinf(pace) ? 0 : pace,
+        .quiet_left = fmax(backoff->quiet_until - now, 0),
+        .lowered = !isinf(backoff->ceiling) && pace >= backoff->ceiling,
+        .quiet = backoff->quiet,
+        .asked_for = backoff->asked_for,
+        .status = backoff->status,
+    };
+    (void)pthread_mutex_unlock(&limiter->mutex);
+    return view;
 }
 
 void limiter_set_deadline(struct limiter *limiter, double seconds, uint64_t left)
@@ -163,7 +241,17 @@ size_t limiter_take(struct limiter *limiter, size_t wanted, double *wait)
     return limiter_take_at(limiter, clock_monotonic(), wanted, wait);
 }
 
-double limiter_rate(struct limiter *limiter)
+void limiter_back_off(struct limiter *limiter, double asked_at, double retry_after, unsigned status)
 {
-    return limiter_rate_at(limiter, clock_monotonic());
+    limiter_back_off_at(limiter, clock_monotonic(), asked_at, retry_after, status);
+}
+
+void limiter_answered(struct limiter *limiter, double asked_at)
+{
+    limiter_answered_at(limiter, clock_monotonic(), asked_at);
+}
+
+struct limiter_view limiter_look(struct limiter *limiter)
+{
+    return limiter_look_at(limiter, clock_monotonic());
 }

@@ -1,6 +1,7 @@
-/* The limiter: one pace for all workers together, in points per second, from `rate` and from the
- * deadline (`finish_within`: points left over time left). Never more than the rate in any second,
- * whatever the batch size. Its mutex guards everything in it; any thread may call. */
+/* The limiter: one pace for all workers together, in points per second: the least of `rate`, of
+ * what the deadline needs (`finish_within`: points left over time left) and of what a geocoder that
+ * refuses still bears (backoff.h). Never more than the rate in any second, whatever the batch size.
+ * Its mutex guards everything in it; any thread may call. */
 #ifndef REFRESHD_STAGES_LIMITER_H
 #define REFRESHD_STAGES_LIMITER_H
 
@@ -20,6 +21,10 @@ void limiter_set_rate(struct limiter *limiter, double points_per_second);
  * go. The pace then follows points left and time left, evenly, and aims at 0.95 of the time. */
 void limiter_set_deadline(struct limiter *limiter, double seconds, uint64_t left);
 
+/* limiter_set_batch: points that one request may carry. Where the pace allows for whole requests,
+ * points are granted by so many and not in crumbs; 1 to begin with. */
+void limiter_set_batch(struct limiter *limiter, unsigned points);
+
 /* limiter_take: may up to `wanted` points be asked now? Returns how many (at least 1 or 0); when 0,
  * *wait is how many seconds to wait before asking again. */
 size_t limiter_take(struct limiter *limiter, size_t wanted, double *wait);
@@ -27,7 +32,23 @@ size_t limiter_take(struct limiter *limiter, size_t wanted, double *wait);
 /* limiter_give_back: points taken but not asked. */
 void limiter_give_back(struct limiter *limiter, size_t points);
 
-/* limiter_rate: the pace in force now, points per second; 0 = unlimited. */
-double limiter_rate(struct limiter *limiter);
+/* limiter_back_off: the geocoder refused a request that was asked at `asked_at` (clock_monotonic):
+ * nobody is granted anything for retry_after seconds (0 = it did not say), and then at a lower pace
+ * (backoff.h). Outlives a change of the rate and the end of a run. status: HTTP, 0 = unknown. */
+void limiter_back_off(struct limiter *limiter, double asked_at, double retry_after,
+                      unsigned status);
+
+/* limiter_answered: a request that was asked at `asked_at` got a good reply. */
+void limiter_answered(struct limiter *limiter, double asked_at);
+
+struct limiter_view {
+    double pace;       /* in force now, points per second; 0 = unlimited */
+    double quiet_left; /* seconds in which nothing is granted; 0 = none */
+    bool lowered;      /* the pace is what refusals left of it; the rest is about them */
+    double quiet;      /* how long the quiet is, in all */
+    bool asked_for;    /* by Retry-After */
+    unsigned status;   /* HTTP; 0 = unknown */
+};
+struct limiter_view limiter_look(struct limiter *limiter);
 
 #endif

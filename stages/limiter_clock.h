@@ -8,6 +8,9 @@
 void limiter_set_deadline_at(struct limiter *limiter, double now, double seconds, uint64_t left);
 size_t limiter_take_at(struct limiter *limiter, double now, size_t wanted, double *wait);
 void limiter_give_back_at(struct limiter *limiter, double now, size_t points);
-double limiter_rate_at(struct limiter *limiter, double now);
+void limiter_back_off_at(struct limiter *limiter, double now, double asked_at, double retry_after,
+                         unsigned status);
+void limiter_answered_at(struct limiter *limiter, double now, double asked_at);
+struct limiter_view limiter_look_at(struct limiter *limiter, double now);
 
 #endif

@@ -173,7 +173,7 @@ static void fill_run(struct line *line, struct line_status *status)
     status->points_in_flight = atomic_load(&line->figures.in_flight);
     status->rate = line->run.parameters.rate;
     double pace =
-        line->working && line->run.phase == PHASE_REFRESH ? limiter_rate(line->limiter) : 0;
+        line->working && line->run.phase == PHASE_REFRESH ? limiter_look(line->limiter).pace : 0;
     if (pace > 0) /* the stations may not have taken up the rate yet */
         status->rate = pace;
 }

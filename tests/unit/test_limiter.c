@@ -93,6 +93,27 @@ static void no_second_holds_more_than_the_rate(void **state)
             }
 }
 
+static void whole_requests_are_granted_within_the_rate(void **state)
+{
+    (void)state;
+    static const double rates[] = {1, 10, 99, 100, 150, 250, 1000, 1999, 12345};
+    static const size_t batches[] = {3, 100, 1000};
+    static const double lateness[] = {0, 0.015, 0.3};
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++)
+        for (size_t b = 0; b < 3; b++)
+            for (size_t l = 0; l < 3; l++) {
+                double whole = fmin((double)batches[b], rates[r]);
+                struct limiter *limiter = make_limiter(rates[r]);
+                limiter_set_batch(limiter, (unsigned)batches[b]);
+                take_all(limiter, 1000, 1040, batches[b], lateness[l]);
+                assert_true(fullest_second() <= (size_t)rates[r]);
+                assert_true((double)grants.total >= 0.99 * whole * (double)grants.count / 2);
+                if (lateness[l] < 0.1)
+                    assert_true((double)grants.total >= 0.93 * rates[r] * 40 - whole);
+                limiter_free(limiter);
+            }
+}
+
 static void most_of_the_rate_is_used(void **state)
 {
     (void)state;
@@ -123,7 +144,7 @@ static void without_a_rate_everything_is_granted(void **state)
     struct limiter *limiter = make_limiter(0);
     assert_int_equal(limiter_take_at(limiter, 1, 1000000, &wait), 1000000);
     assert_int_equal(limiter_take_at(limiter, 1, 5, &wait), 5);
-    assert_true(limiter_rate_at(limiter, 1) == 0);
+    assert_true(limiter_look_at(limiter, 1).pace == 0);
     limiter_free(limiter);
 }
 
@@ -142,7 +163,7 @@ static void a_change_of_rate_acts_on_the_next_take(void **state)
     limiter_set_rate(limiter, 1);
     assert_int_equal(limiter_take_at(limiter, 12.1, 1, &wait), 0);
     assert_true(wait < 1.1);
-    assert_true(limiter_rate_at(limiter, 12.1) == 1);
+    assert_true(limiter_look_at(limiter, 12.1).pace == 1);
     limiter_free(limiter);
 }
 
@@ -188,7 +209,7 @@ static void the_rate_wins_over_the_deadline(void **state)
     (void)state;
     struct limiter *limiter = make_limiter(100);
     limiter_set_deadline_at(limiter, 0, 2, 1000);
-    assert_true(limiter_rate_at(limiter, 0) == 100);
+    assert_true(limiter_look_at(limiter, 0).pace == 100);
     double end = run_points(limiter, 0, 1000, 10);
     assert_true(end > 9.9 && end < 10.6);
     assert_true(fullest_second() <= 100);
@@ -201,9 +222,9 @@ static void behind_the_deadline_there_is_no_pace(void **state)
     double wait;
     struct limiter *limiter = make_limiter(0);
     limiter_set_deadline_at(limiter, 0, 100, 1000);
-    assert_true(limiter_rate_at(limiter, 0) > 10.4 && limiter_rate_at(limiter, 0) < 10.6);
+    assert_true(limiter_look_at(limiter, 0).pace > 10.4 && limiter_look_at(limiter, 0).pace < 10.6);
     assert_int_equal(limiter_take_at(limiter, 101, 500, &wait), 500);
-    assert_true(limiter_rate_at(limiter, 101) == 0);
+    assert_true(limiter_look_at(limiter, 101).pace == 0);
     limiter_free(limiter);
 }
 
@@ -243,6 +264,147 @@ static void points_given_back_late_make_no_burst(void **state)
     limiter_free(limiter);
 }
 
+static double pace_at(struct limiter *limiter, double now)
+{
+    return limiter_look_at(limiter, now).pace;
+}
+
+static void a_refusal_brings_quiet_for_everybody(void **state)
+{
+    (void)state;
+    double wait = 0;
+    struct limiter *limiter = make_limiter(100);
+    take_all(limiter, 10, 12, 1, 0);
+    limiter_back_off_at(limiter, 12, 11.9, 7, 429);
+    assert_int_equal(limiter_take_at(limiter, 12, 1, &wait), 0);
+    assert_true(wait > 6.99 && wait < 7.01);
+    limiter_set_rate(limiter, 0);
+    limiter_set_deadline_at(limiter, 12, 1, 1000000);
+    assert_int_equal(limiter_take_at(limiter, 18.99, 1, &wait), 0);
+    struct limiter_view view = limiter_look_at(limiter, 13);
+    assert_true(view.quiet_left > 5.9 && view.quiet_left < 6.1 && view.quiet == 7);
+    assert_true(view.asked_for && view.status == 429);
+    assert_int_equal(limiter_take_at(limiter, 19.01, 1, &wait), 1);
+    limiter_free(limiter);
+}
+
+static void quiet_of_our_own_grows_with_refusals(void **state)
+{
+    (void)state;
+    static const double expected[] = {1, 2, 4, 8, 16, 30, 30};
+    double wait = 0, now = 100;
+    struct limiter *limiter = make_limiter(1000);
+    for (size_t i = 0; i < 7; i++) {
+        assert_int_equal(limiter_take_at(limiter, now, 1, &wait), 1);
+        limiter_back_off_at(limiter, now + 0.1, now, 0, 503);
+        limiter_back_off_at(limiter, now + 0.2, now + 0.05, 0, 503); /* of the same round */
+        assert_int_equal(limiter_take_at(limiter, now + 0.3, 1, &wait), 0);
+        assert_true(fabs(wait - expected[i] + 0.2) < 1e-6);
+        now += 0.1 + expected[i] + 5;
+    }
+    assert_false(limiter_look_at(limiter, now).asked_for);
+    assert_int_equal(limiter_take_at(limiter, now, 1, &wait), 1);
+    limiter_answered_at(limiter, now + 0.1, now);
+    limiter_back_off_at(limiter, now + 3, now + 2.9, 0, 503);
+    assert_true(limiter_look_at(limiter, now + 3).quiet == 1);
+    limiter_free(limiter);
+}
+
+static void a_round_of_refusals_halves_the_pace_once(void **state)
+{
+    (void)state;
+    struct limiter *limiter = make_limiter(100);
+    take_all(limiter, 0, 2, 1, 0);
+    for (int i = 0; i < 64; i++)
+        limiter_back_off_at(limiter, 2 + i * 0.001, 1.9, 1, 429);
+    double lowered = pace_at(limiter, 4);
+    assert_true(lowered > 45 && lowered < 51);
+    assert_true(limiter_look_at(limiter, 4).lowered);
+    limiter_back_off_at(limiter, 4, 3.9, 1, 429);
+    assert_true(fabs(pace_at(limiter, 6) - lowered / 2) < 1e-6);
+    for (int i = 0; i < 20; i++)
+        limiter_back_off_at(limiter, 10 + i, 9.9 + i, 1, 429);
+    assert_true(pace_at(limiter, 40) == 1);
+    limiter_free(limiter);
+}
+
+static void a_stray_refusal_changes_nothing(void **state)
+{
+    (void)state;
+    double wait = 0;
+    struct limiter *limiter = make_limiter(0);
+    for (int i = 0; i < 1000; i++)
+        limiter_answered_at(limiter, 10 + i * 0.001, 9);
+    limiter_back_off_at(limiter, 11, 10.9, 0, 503);
+    assert_int_equal(limiter_take_at(limiter, 11, 50, &wait), 50);
+    assert_true(pace_at(limiter, 11) == 0);
+    limiter_back_off_at(limiter, 11, 10.9, 3, 429); /* but for the quiet that it asks for */
+    assert_int_equal(limiter_take_at(limiter, 13.9, 50, &wait), 0);
+    assert_true(pace_at(limiter, 11) == 0);
+    for (int i = 0; i < 5; i++)
+        limiter_back_off_at(limiter, 15, 14.9, 0, 429);
+    assert_true(pace_at(limiter, 16) > 0);
+    assert_int_equal(limiter_take_at(limiter, 15.9, 50, &wait), 0);
+    limiter_free(limiter);
+}
+
+static void good_replies_let_the_pace_grow_back_evenly(void **state)
+{
+    (void)state;
+    struct limiter *limiter = make_limiter(100);
+    take_all(limiter, 0, 2, 1, 0);
+    limiter_back_off_at(limiter, 2, 1.9, 1, 429);
+    double before = 2 * pace_at(limiter, 2), now = 3;
+    limiter_answered_at(limiter, 3.5, 1.95); /* asked before the cut: says nothing */
+    assert_true(pace_at(limiter, 3.5) == before / 2);
+    for (int i = 0; i <= 50; i++) /* 5 s of them */
+        limiter_answered_at(limiter, now + i * 0.1, now);
+    assert_true(fabs(pace_at(limiter, 8) - before * 0.75) < 0.01 * before);
+    limiter_answered_at(limiter, 100, 99); /* a lone one after a minute does not open it wide */
+    assert_true(pace_at(limiter, 100) < before * 0.9);
+    for (int i = 0; i <= 10; i++)
+        limiter_answered_at(limiter, 101 + i, 100);
+    assert_true(pace_at(limiter, 112) == 100);
+    assert_false(limiter_look_at(limiter, 112).lowered);
+    limiter_free(limiter);
+}
+
+static void without_a_rate_the_cut_starts_from_the_measured_pace(void **state)
+{
+    (void)state;
+    double wait = 0;
+    struct limiter *limiter = make_limiter(0);
+    for (int i = 0; i < 400; i++) /* 200 a second */
+        assert_int_equal(limiter_take_at(limiter, 10 + i * 0.005, 1, &wait), 1);
+    limiter_back_off_at(limiter, 12, 11.9, 2, 429);
+    double lowered = pace_at(limiter, 12);
+    assert_true(lowered > 90 && lowered < 110);
+    grants.count = grants.total = 0;
+    take_all(limiter, 12, 24, 10, 0);
+    assert_true(grants.at[0] >= 14);
+    assert_true(fullest_second() <= (size_t)ceil(lowered));
+    for (int i = 0; i < 60; i++)
+        limiter_answered_at(limiter, 24 + i, 23);
+    assert_true(pace_at(limiter, 84) == 0);
+    assert_int_equal(limiter_take_at(limiter, 85, 5000, &wait), 5000);
+    limiter_free(limiter);
+}
+
+static void the_deadline_composes_with_refusals(void **state)
+{
+    (void)state;
+    struct limiter *limiter = make_limiter(0);
+    limiter_set_deadline_at(limiter, 0, 1000, 9500); /* 10 a second */
+    take_all(limiter, 0, 5, 1, 0);
+    limiter_back_off_at(limiter, 5, 4.9, 1, 429);
+    assert_true(pace_at(limiter, 6) < 6);
+    for (int i = 0; i < 100; i++)
+        limiter_answered_at(limiter, 7 + i, 6);
+    assert_true(pace_at(limiter, 107) > 10 && pace_at(limiter, 107) < 11.5);
+    assert_false(limiter_look_at(limiter, 107).lowered);
+    limiter_free(limiter);
+}
+
 static void the_clock_is_the_monotonic_one(void **state)
 {
     (void)state;
@@ -252,7 +414,7 @@ static void the_clock_is_the_monotonic_one(void **state)
     assert_int_equal(limiter_take(limiter, 5, &wait), 0);
     assert_true(wait > 0.3 && wait < 0.6);
     limiter_set_deadline(limiter, 1000, 10);
-    assert_true(limiter_rate(limiter) < 0.011);
+    assert_true(limiter_look(limiter).pace < 0.011);
     limiter_give_back(limiter, 1);
     limiter_free(limiter);
     limiter_free(NULL);
@@ -262,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_second_holds_more_than_the_rate),
+        cmocka_unit_test(whole_requests_are_granted_within_the_rate),
         cmocka_unit_test(most_of_the_rate_is_used),
         cmocka_unit_test(idle_time_gives_no_burst),
         cmocka_unit_test(without_a_rate_everything_is_granted),
@@ -272,6 +435,13 @@ int main(void)
         cmocka_unit_test(points_beyond_those_left_keep_the_pace),
         cmocka_unit_test(points_given_back_are_granted_again),
         cmocka_unit_test(points_given_back_late_make_no_burst),
+        cmocka_unit_test(a_refusal_brings_quiet_for_everybody),
+        cmocka_unit_test(quiet_of_our_own_grows_with_refusals),
+        cmocka_unit_test(a_round_of_refusals_halves_the_pace_once),
+        cmocka_unit_test(a_stray_refusal_changes_nothing),
+        cmocka_unit_test(good_replies_let_the_pace_grow_back_evenly),
+        cmocka_unit_test(without_a_rate_the_cut_starts_from_the_measured_pace),
+        cmocka_unit_test(the_deadline_composes_with_refusals),
         cmocka_unit_test(the_clock_is_the_monotonic_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
