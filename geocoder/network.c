@@ -137,7 +137,7 @@ void network_session_close(void *session)
     struct network_session *closing = session;
     if (closing == NULL)
         return;
-    cJSON_Delete(closing->tree);
+    json_tree_free(&closing->tree);
     buffer_free(&closing->text);
     free(closing);
 }

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "geocoder/geocoder.h"
+#include "geocoder/json_tree.h"
 
 struct network {
     const struct geocoder_settings *settings;
@@ -16,11 +17,11 @@ struct network {
 
 struct network_session {
     const struct network *network;
-    struct buffer text; /* what answers point to besides the tree: cleaned texts, numbers, folded
-                         * labels, joined words, details. Emptied by read_begin, which also makes
-                         * all the room an honest reader needs: never moved before the next one. */
-    cJSON *tree;        /* of the last reply, or NULL */
-    size_t limit;       /* longest body that is read as the last reply */
+    struct buffer text;    /* what answers point to besides the tree: cleaned texts, numbers, folded
+                            * labels, joined words, details. Emptied by read_begin, which also makes
+                            * all the room an honest reader needs: never moved before the next one. */
+    struct json_tree tree; /* the last reply */
+    size_t limit;          /* longest body that is read as the last reply */
 };
 
 /* The open, close, session_open and session_close of every network provider. network_open reads the
@@ -51,7 +52,6 @@ int query_point(struct geocoder_request *request, const char *name, struct point
 
 /* --- replies (network_reply.c) ------------------------------------------------------------- */
 
-#define REPLY_NESTING 32u /* deepest JSON that is read */
 #define DETAIL_BYTES 200u /* longest detail kept */
 
 /* read_begin: forget the reply before; make room for what answers of this one point to: for each
@@ -95,7 +95,7 @@ const char *reply_message(const cJSON *tree);
 bool speaks_of_quota(const char *message);
 
 /* read_json: the body as a tree, kept in the session. NULL when it is no JSON within bounds (size,
- * nesting, valid UTF-8, no NUL in a text); *why then says what is wrong. */
+ * nesting, number of values, valid UTF-8, no NUL in a text); *why then says what is wrong. */
 const cJSON *read_json(struct network_session *session, const struct geocoder_reply *reply,
                        const char **why);
 

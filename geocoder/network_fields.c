@@ -92,9 +92,30 @@ static bool is_control(unsigned char c, unsigned char next)
     return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
 }
 
+static uint64_t bytes_below(uint64_t word, unsigned char limit)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    return (word - ones * limit) & ~word & ones << 7;
+}
+
+/* may_be_control: whether one of eight bytes is a control character, or the first of two. Some that
+ * follow such a byte count as well. */
+static bool may_be_control(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    return (bytes_below(word, 0x20) | bytes_below(word ^ ones * 0x7f, 1) |
+            bytes_below(word ^ ones * 0xc2, 1)) != 0;
+}
+
 static bool has_control(struct slice text)
 {
-    for (uint32_t i = 0; i < text.length; i++) {
+    uint32_t start = 0;
+    for (uint64_t word; text.length - start >= sizeof word; start += sizeof word) {
+        memcpy(&word, text.data + start, sizeof word);
+        if (may_be_control(word))
+            break;
+    }
+    for (uint32_t i = start; i < text.length; i++) {
         unsigned char c = (unsigned char)text.data[i];
         unsigned char next = i + 1 < text.length ? (unsigned char)text.data[i + 1] : 0;
         if (is_control(c, next))
@@ -206,19 +227,23 @@ int read_features(struct network_session *session, const struct geocoder_reply *
                           err);
 }
 
-static bool json_degrees(const cJSON *value, double *degrees)
+static bool json_degrees(const cJSON *value, unsigned limit, double *degrees)
 {
+    int32_t units;
     if (cJSON_IsNumber(value)) {
         *degrees = value->valuedouble;
         return true;
     }
-    return cJSON_IsString(value) && text_parse_double(value->valuestring, degrees);
+    if (!cJSON_IsString(value) || !text_parse_degrees(value->valuestring, limit, &units))
+        return false;
+    *degrees = (double)units / POINT_UNITS_PER_DEGREE;
+    return true;
 }
 
 bool json_position(const cJSON *lat, const cJSON *lon, struct point *out)
 {
     double lat_degrees, lon_degrees;
-    return json_degrees(lat, &lat_degrees) && json_degrees(lon, &lon_degrees) &&
+    return json_degrees(lat, 90, &lat_degrees) && json_degrees(lon, 180, &lon_degrees) &&
            point_from_degrees(lat_degrees, lon_degrees, out);
 }
 
