@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 #include "geocoder/batch.h"
-#include "geocoder/country.h"
 #include "geocoder/providers.h"
 
 #define SINGLE_URL "https://revgeocode.search.hereapi.com"
@@ -18,6 +17,7 @@ static const struct json_field fields[] = {
     {FIELD_STATE, {"state", "stateCode"}},
     {FIELD_POSTCODE, {"postalCode"}},
     {FIELD_COUNTRY, {"countryName"}},
+    {FIELD_COUNTRYCODE, {"countryCode"}},
     {FIELD_LABEL, {NULL}},
 };
 static const struct json_field place_fields[] = {
@@ -80,7 +80,6 @@ static int read_item(struct network_session *session, struct point point, const 
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(item, "address");
     const cJSON *position = cJSON_GetObjectItemCaseSensitive(item, "position");
     const char *type = json_text(item, "resultType");
-    const char *country = json_text(place, "countryCode");
     struct address address = {0};
     struct point found;
     if (!cJSON_IsObject(place)) {
@@ -90,8 +89,6 @@ static int read_item(struct network_session *session, struct point point, const 
     read_fields(session, place, fields, &address);
     if (type != NULL && strcmp(type, "place") == 0)
         read_fields(session, item, place_fields, &address);
-    if (country != NULL)
-        address.field[FIELD_COUNTRYCODE] = country_code(country);
     bool known = json_position(cJSON_GetObjectItemCaseSensitive(position, "lat"),
                                cJSON_GetObjectItemCaseSensitive(position, "lng"), &found);
     return finish_address(session, reply, point, known ? &found : NULL, &address, answer, err);

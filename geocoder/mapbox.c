@@ -14,25 +14,30 @@ static const struct json_field address_fields[] = {
     {FIELD_STREET, {"street_name"}},
     {FIELD_LABEL, {NULL}},
 };
+static const struct json_field street_fields[] = {
+    {FIELD_STREET, {"name"}},
+    {FIELD_LABEL, {NULL}},
+};
 static const struct json_field country_fields[] = {
     {FIELD_COUNTRY, {"name"}},
     {FIELD_COUNTRYCODE, {"country_code"}},
     {FIELD_LABEL, {NULL}},
 };
 
-/* Members of `context` whose name is one field. The locality is a part of the place (its city)
- * where both are given, and the city where it stands alone. */
+/* Members of `context` whose name is one field. */
 static const struct {
     const char *member;
     struct json_field table[2];
 } parts[] = {
-    {"street", {{FIELD_STREET, {"name"}}}},     {"neighborhood", {{FIELD_DISTRICT, {"name"}}}},
-    {"postcode", {{FIELD_POSTCODE, {"name"}}}}, {"place", {{FIELD_CITY, {"name"}}}},
-    {"district", {{FIELD_COUNTY, {"name"}}}},   {"region", {{FIELD_STATE, {"name"}}}},
+    {"neighborhood", {{FIELD_DISTRICT, {"name"}}}},
+    {"postcode", {{FIELD_POSTCODE, {"name"}}}},
+    {"place", {{FIELD_CITY, {"name"}}}},
+    {"district", {{FIELD_COUNTY, {"name"}}}},
+    {"region", {{FIELD_STATE, {"name"}}}},
 };
-static const struct json_field locality_as_city[] = {{FIELD_CITY, {"name"}}, {FIELD_LABEL, {NULL}}};
-static const struct json_field locality_as_district[] = {{FIELD_DISTRICT, {"name"}},
-                                                         {FIELD_LABEL, {NULL}}};
+#define PART_COUNT (sizeof parts / sizeof parts[0])
+static const struct json_field locality_fields[2][2] = {{{FIELD_CITY, {"name"}}},
+                                                        {{FIELD_DISTRICT, {"name"}}}};
 
 static int append_json_text(struct geocoder_request *request, const char *text, struct error *err)
 {
@@ -91,21 +96,40 @@ static bool feature_position(const cJSON *feature, const cJSON *properties, stru
                          cJSON_GetObjectItemCaseSensitive(coordinates, "longitude"), out);
 }
 
-static void read_parts(struct network_session *session, const cJSON *properties,
-                       struct address *address)
+static void read_part(struct network_session *session, const cJSON *member, struct address *address)
 {
-    const cJSON *context = cJSON_GetObjectItemCaseSensitive(properties, "context");
-    const cJSON *locality = cJSON_GetObjectItemCaseSensitive(context, "locality");
-    read_fields(session, properties, label_fields, address);
-    read_fields(session, cJSON_GetObjectItemCaseSensitive(context, "address"), address_fields,
-                address);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        read_fields(session, cJSON_GetObjectItemCaseSensitive(context, parts[i].member),
-                    parts[i].table, address);
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        if (strcmp(member->string, parts[i].member) == 0) {
+            read_fields(session, member, parts[i].table, address);
+            return;
+        }
+    }
+}
+
+/* The locality is a part of the place, a city, where both are given; alone, it is the city. */
+static void read_context(struct network_session *session, const cJSON *context,
+                         struct address *address)
+{
+    const cJSON *member, *locality = NULL, *street = NULL;
+    if (!cJSON_IsObject(context))
+        return;
+    cJSON_ArrayForEach(member, context)
+    {
+        if (strcmp(member->string, "address") == 0)
+            read_fields(session, member, address_fields, address);
+        else if (strcmp(member->string, "country") == 0)
+            read_fields(session, member, country_fields, address);
+        else if (strcmp(member->string, "locality") == 0)
+            locality = member;
+        else if (strcmp(member->string, "street") == 0)
+            street = member;
+        else
+            read_part(session, member, address);
+    }
+    if (street != NULL)
+        read_fields(session, street, street_fields, address);
     bool has_city = address->field[FIELD_CITY].length > 0;
-    read_fields(session, locality, has_city ? locality_as_district : locality_as_city, address);
-    read_fields(session, cJSON_GetObjectItemCaseSensitive(context, "country"), country_fields,
-                address);
+    read_fields(session, locality, locality_fields[has_city], address);
 }
 
 /* One FeatureCollection of the batch. alone: there is no other it could belong to. */
@@ -135,7 +159,8 @@ static int read_item(struct network_session *session, struct point point, bool a
                  "the reply to a batch has an address of another place for this point", answer);
         return 0;
     }
-    read_parts(session, properties, &address);
+    read_fields(session, properties, label_fields, &address);
+    read_context(session, cJSON_GetObjectItemCaseSensitive(properties, "context"), &address);
     return finish_address(session, reply, point, known ? &position : NULL, &address, answer, err);
 }
 

@@ -24,7 +24,7 @@ static char *scan_quoted(char *at, const char *end, struct slice *field, bool *d
     *doubled = false;
     for (;;) {
         size_t left = (size_t)(end - at);
-        char *quote = memchr(at, '"', left < FIELD_BYTES_LIMIT ? left : FIELD_BYTES_LIMIT);
+        char *quote = memchr(at, '"', left <= FIELD_BYTES_LIMIT ? left : FIELD_BYTES_LIMIT + 1);
         if (quote == NULL || (size_t)(quote - begin) > FIELD_BYTES_LIMIT)
             return NULL;
         at = quote + 1;

@@ -1,0 +1,2 @@
+#define FUZZED_PROVIDER addok_provider
+#include "tests/fuzz/reply_fuzz.h"

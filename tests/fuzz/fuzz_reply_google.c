@@ -1,0 +1,2 @@
+#define FUZZED_PROVIDER google_provider
+#include "tests/fuzz/reply_fuzz.h"
