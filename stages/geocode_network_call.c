@@ -74,6 +74,10 @@ static CURLcode set_tls(CURL *easy, const struct geocoder_settings *settings)
     /* With a directory of certificates libcurl reads them all for every connection. */
     if (result == CURLE_OK)
         result = curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    /* While the first connection's handshake has not settled whether requests may share it, the
+     * others wait for that. Without TLS they would wait for its first reply. */
+    if (result == CURLE_OK && strncasecmp(settings->url, "https:", 6) == 0)
+        result = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     return result;
 }
 
@@ -106,9 +110,7 @@ static CURLcode set_transfer(struct call *call, const struct geocoder_settings *
         (result = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")) != CURLE_OK ||
-        (result = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)) !=
-            CURLE_OK ||
-        (result = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L)) != CURLE_OK)
+        (result = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)) != CURLE_OK)
         return result;
     return set_timeouts(easy, call_timeout(settings));
 }
