@@ -90,7 +90,8 @@ struct geocoder_provider {
     /* Network providers. */
     const char *url; /* base used when none is configured; NULL = there must be one */
     bool needs_key;
-    const char *storage_terms; /* NULL, or why answers may not be kept without a contract */
+    const char *storage_terms; /* NULL, or why answers may not be kept without a contract, and what
+                                * to set if there is one */
 
     /* settings outlives the state. */
     int (*open)(const struct geocoder_settings *settings, void **state, struct error *err);

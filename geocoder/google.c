@@ -186,8 +186,9 @@ const struct geocoder_provider google_provider = {
     .largest_batch = 1,
     .url = "https://maps.googleapis.com/maps/api",
     .needs_key = true,
-    .storage_terms = "[geocoder] provider google: its terms of service forbid keeping answers; set "
-                     "storage_permitted = yes if you have a contract that permits it",
+    .storage_terms =
+        "Google's terms of service forbid keeping its answers; set storage_permitted = yes if you "
+        "have a contract that permits it",
     .open = network_open,
     .close = network_close,
     .session_open = network_session_open,

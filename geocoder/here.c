@@ -166,8 +166,8 @@ const struct geocoder_provider here_provider = {
     .url = SINGLE_URL,
     .needs_key = true,
     .storage_terms =
-        "HERE's terms forbid keeping answers for more than 30 days unless the contract "
-        "includes permanent geocoding",
+        "HERE's terms forbid keeping answers for more than 30 days; set storage_permitted = yes if "
+        "your contract includes permanent geocoding",
     .open = here_open,
     .close = network_close,
     .session_open = network_session_open,
