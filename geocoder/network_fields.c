@@ -73,13 +73,14 @@ void read_fields(struct network_session *session, const cJSON *object,
         ranks[f] = address->field[f].length > 0 ? 0 : FIELD_NAMES;
     for (const cJSON *member = object->child; member != NULL; member = member->next) {
         unsigned rank = 0;
-        if (member->string == NULL || (!cJSON_IsString(member) && !cJSON_IsNumber(member)))
+        if (member->type != cJSON_String && member->type != cJSON_Number)
             continue;
         const struct json_field *entry = find_name(table, member->string, &rank);
         if (entry == NULL || rank >= ranks[entry->field])
             continue;
-        struct slice text = cJSON_IsString(member) ? trimmed(member->valuestring)
-                                                   : number_text(session, member->valuedouble);
+        struct slice text = member->type == cJSON_String
+                                ? trimmed(member->valuestring)
+                                : number_text(session, member->valuedouble);
         if (text.length == 0)
             continue;
         address->field[entry->field] = text;
@@ -107,19 +108,29 @@ static bool may_be_control(uint64_t word)
             bytes_below(word ^ ones * 0xc2, 1)) != 0;
 }
 
-static bool has_control(struct slice text)
+static bool has_control_between(struct slice text, uint32_t start, uint32_t end)
 {
-    uint32_t start = 0;
-    for (uint64_t word; text.length - start >= sizeof word; start += sizeof word) {
-        memcpy(&word, text.data + start, sizeof word);
-        if (may_be_control(word))
-            break;
-    }
-    for (uint32_t i = start; i < text.length; i++) {
+    for (uint32_t i = start; i < end; i++) {
         unsigned char c = (unsigned char)text.data[i];
         unsigned char next = i + 1 < text.length ? (unsigned char)text.data[i + 1] : 0;
         if (is_control(c, next))
             return true;
+    }
+    return false;
+}
+
+static bool has_control(struct slice text)
+{
+    uint64_t word;
+    if (text.length < sizeof word)
+        return has_control_between(text, 0, text.length);
+    for (uint32_t start = 0; start < text.length; start += sizeof word) {
+        /* The last word overlaps the one before. */
+        if (start > text.length - sizeof word)
+            start = text.length - (uint32_t)sizeof word;
+        memcpy(&word, text.data + start, sizeof word);
+        if (may_be_control(word))
+            return has_control_between(text, start, text.length);
     }
     return false;
 }
