@@ -1,7 +1,9 @@
 /* The pool of workers: their threads, and the unfinished shares that change hands. */
 #include "stages/geocode_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned wanted_workers(const struct geocode_pool *pool)
 {
@@ -65,6 +67,17 @@ static int start_missing(struct geocode_pool *pool, struct error *err)
     return 0;
 }
 
+/* Points in one request as the limiter is to see it: a provider in this process that answers at
+ * once is asked for many at a time only because calls cost, so its points are spread evenly. */
+static unsigned request_points(const struct geocode_pool *pool)
+{
+    const struct geocoder_provider *provider = pool->parts.geocoder->provider;
+    unsigned points = pool->settings.batch;
+    if (geocoder_is_local(provider) && provider->latency == NULL)
+        return 1;
+    return points > provider->largest_batch ? provider->largest_batch : points;
+}
+
 int geocode_start(struct geocode_pool **out, const struct geocode_settings *settings,
                   const struct geocode_parts *parts, geocode_failed *failed, void *context,
                   struct error *err)
@@ -76,6 +89,12 @@ int geocode_start(struct geocode_pool **out, const struct geocode_settings *sett
     pool->parts = *parts;
     pool->failed = failed;
     pool->context = context;
+    pool->circuit = circuit_create();
+    if (pool->circuit == NULL) {
+        free(pool);
+        return error_memory(err, "the workers");
+    }
+    limiter_set_batch(parts->limiter, request_points(pool));
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_mutex_lock(&pool->lock);
     int result = start_missing(pool, err);
@@ -104,7 +123,7 @@ void geocode_wake(struct geocode_pool *pool)
 {
     struct error err;
     int result = 0;
-    if (!control_ending(pool->parts.control)) {
+    if (!control_ending(pool->parts.control) && !atomic_load(&pool->halted)) {
         (void)pthread_mutex_lock(&pool->lock);
         result = start_missing(pool, &err);
         (void)pthread_mutex_unlock(&pool->lock);
@@ -144,6 +163,7 @@ void geocode_join(struct geocode_pool *pool)
         free_worker(pool, i);
     return_shares(pool, pool->orphans);
     return_shares(pool, pool->dropped);
+    circuit_free(pool->circuit);
     (void)pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -178,7 +198,7 @@ bool pool_retire(struct worker *worker)
     struct geocode_pool *pool = worker->pool;
     (void)pthread_mutex_lock(&pool->lock);
     bool wanted = !worker->failed && !control_ending(pool->parts.control) &&
-                  worker->index < wanted_workers(pool) &&
+                  !atomic_load(&pool->halted) && worker->index < wanted_workers(pool) &&
                   (pool->orphans != NULL || claims_active(pool->parts.claims) > 0);
     if (!wanted)
         worker->state = WORKER_ENDED;
@@ -186,4 +206,35 @@ bool pool_retire(struct worker *worker)
     if (!wanted)
         atomic_fetch_sub(&pool->parts.meter->threads, 1);
     return !wanted;
+}
+
+void pool_halt(struct geocode_pool *pool, const struct answer *answer)
+{
+    struct error err;
+    char status[32] = "";
+    bool quota = answer->cause == CAUSE_QUOTA;
+    const char *detail = (const char *)answer->detail.data;
+    int length = (int)answer->detail.length;
+    if (atomic_exchange(&pool->halted, true))
+        return;
+    if (length == 0) {
+        detail = quota ? "nothing is left of it" : "no reason is given";
+        length = (int)strlen(detail);
+    }
+    if (answer->status != 0)
+        (void)snprintf(status, sizeof status, " (HTTP %u)", answer->status);
+    if (quota)
+        error_set(&err, ERROR_STATE, "quota: the geocoder says: %.*s%s; resume when it is renewed",
+                  length, detail, status);
+    else
+        error_set(&err, ERROR_STATE,
+                  "denied: the geocoder says: %.*s%s; check [geocoder] key_file, then resume",
+                  length, detail, status);
+    pool_wake_all(pool);
+    pool->failed(pool->context, &err);
+}
+
+struct circuit_view geocode_circuit(struct geocode_pool *pool)
+{
+    return circuit_look(pool->circuit);
 }

@@ -7,6 +7,7 @@
 
 #include "geocoder/geocoder.h"
 #include "stages/channel.h"
+#include "stages/circuit.h"
 #include "stages/claim.h"
 #include "stages/control.h"
 #include "stages/ledger.h"
@@ -17,7 +18,7 @@
 struct geocode_figures {
     _Atomic uint64_t sent;      /* requests */
     _Atomic uint64_t asked;     /* points, retries included */
-    _Atomic uint64_t retried;   /* points asked again */
+    _Atomic uint64_t retried;   /* points asked again after a try that counted */
     _Atomic uint64_t in_flight; /* points asked and not answered yet */
 };
 
@@ -44,7 +45,9 @@ struct geocode_parts {
 struct geocode_pool;
 
 /* geocode_start: start control->workers threads. failed(context, message) is called from a worker
- * thread when a worker ends by an error (a corrupt point file, for example). */
+ * thread when a worker ends by an error (a corrupt point file, for example), and with ERROR_STATE,
+ * once, when the geocoder refuses everybody (quota used up, key refused): then no worker asks any
+ * more, and what was refused is unasked. */
 typedef void geocode_failed(void *context, const struct error *err);
 int geocode_start(struct geocode_pool **out, const struct geocode_settings *settings,
                   const struct geocode_parts *parts, geocode_failed *failed, void *context,
@@ -55,6 +58,9 @@ void geocode_wake(struct geocode_pool *pool);
 
 /* geocode_idle: every share is handed over and no thread has work. Any thread. */
 bool geocode_idle(struct geocode_pool *pool);
+
+/* geocode_circuit: whether the geocoder can be reached. Any thread. */
+struct circuit_view geocode_circuit(struct geocode_pool *pool);
 
 /* geocode_join: wait until all threads ended (after control->stop, abandon, or no share left);
  * what was in flight has been pushed. Frees the pool. */

@@ -1,19 +1,23 @@
 /* Inside the geocode station: the pool of workers, one worker's open shares, and the transport
  * that carries requests. Private to geocode*.c.
  *
- * Locks: geocode_pool.lock guards `workers[].state` and `orphans`; everything else in a worker
- * belongs to its own thread. No callback of the caller is made with the lock held. */
+ * Locks: geocode_pool.lock guards `workers[].state`, `orphans` and `dropped`; the circuit, the
+ * budget and the atomics look after themselves; everything else in a worker belongs to its own
+ * thread. No callback of the caller is made with the lock held. */
 #ifndef REFRESHD_STAGES_GEOCODE_INTERNAL_H
 #define REFRESHD_STAGES_GEOCODE_INTERNAL_H
 
 #include <pthread.h>
 #include <uv.h>
 
+#include "stages/circuit.h"
 #include "stages/geocode.h"
 #include "stages/pointfile.h"
+#include "stages/retry_budget.h"
 
 #define GEOCODE_WORKERS_LIMIT 1024 /* most worker threads */
 #define GEOCODE_LOCAL_CHUNK 256    /* points per request of a provider that answers at once */
+#define RETRIES_WAITING 256        /* most points that wait for a budget to be asked again */
 #define GEOCODE_BATCH_ROWS 4096    /* a batch of answers is handed on when it is so long, */
 #define GEOCODE_BATCH_AGE 0.1      /* or so old (seconds), or its share is complete */
 
@@ -46,6 +50,7 @@ struct request {
     double retry_after; /* set before done: seconds the geocoder asks to be left alone; 0 = it
                          * does not say */
     unsigned status;    /* set before done: HTTP status of the reply, 0 = none */
+    bool probe;         /* asked to see whether the geocoder can be reached again */
 };
 
 /* Carries requests to a geocoder and answers back, on one worker's loop.
@@ -73,10 +78,18 @@ int transport_local_open(struct transport **out, uv_loop_t *loop, const struct g
 int transport_network_open(struct transport **out, uv_loop_t *loop, const struct geocoder *geocoder,
                            transport_done *done, void *context, struct error *err);
 
-/* A point to be asked again, not before `due` (clock_monotonic). */
+/* A point to be asked again, and what it was answered last. */
 struct retry {
     struct question question;
-    double due;
+    double due; /* clock_monotonic: not before; of a held one: when its last try broke */
+    enum failure_cause cause;
+    uint16_t status;
+    char *detail; /* owned, or NULL */
+};
+
+struct retry_heap {
+    struct retry *items; /* `count` of them, the earliest due first */
+    size_t count, room;
 };
 
 enum worker_state { WORKER_VACANT, WORKER_RUNNING, WORKER_ENDED };
@@ -92,15 +105,18 @@ struct worker {
     uv_timer_t timer; /* the limiter's or a retry's wait */
     uv_timer_t tick;  /* hands on batches that grow old */
     struct transport *transport;
-    struct share_work *shares; /* open ones */
-    uint64_t unasked;          /* over all open shares */
-    size_t waiting, retry_room;
-    struct retry *retries;    /* `waiting` of them, a heap by due */
-    struct request *requests; /* all ever made */
-    struct request *spare;    /* those not in flight */
-    unsigned in_flight;       /* requests */
+    struct share_work *shares;  /* open ones */
+    uint64_t unasked;           /* over all open shares */
+    struct retry_heap retries;  /* points to be asked again, within the budget */
+    struct retry_heap returned; /* points that go back unasked: their last try does not count */
+    struct retry_heap held;     /* their last try broke: their fault or the geocoder's end? */
+    struct request *requests;   /* all ever made */
+    struct request *spare;      /* those not in flight */
+    unsigned in_flight;         /* requests */
     size_t points_in_flight;
     bool asking; /* inside ask(): answers that come at once don't ask for more themselves */
+    double draining_since; /* 0 = not draining */
+    double judged_at;      /* of retry_judge */
     uint64_t random;
     double busy_from;
     bool failed;
@@ -112,6 +128,11 @@ struct geocode_pool {
     struct geocode_parts parts;
     geocode_failed *failed;
     void *context;
+    struct circuit *circuit;
+    struct retry_budget budget;
+    _Atomic int64_t unasked; /* points of open shares that wait to be asked the first time, and
+                              * those that were given back unasked */
+    _Atomic bool halted;     /* quota or denied: nobody asks any more */
     pthread_mutex_t lock;
     struct share_work *orphans; /* unfinished shares of workers that were taken away */
     struct share_work *dropped; /* of workers that failed; returned to the pool at the end */
@@ -133,6 +154,10 @@ void pool_leave(struct geocode_pool *pool, struct share_work *shares, bool dropp
 /* pool_retire: a worker wants to end. False when it is wanted after all and must go on. */
 bool pool_retire(struct worker *worker);
 
+/* pool_halt: the geocoder refuses everybody: all workers stop asking, and the caller is told why,
+ * once. */
+void pool_halt(struct geocode_pool *pool, const struct answer *answer);
+
 /* --- geocode_worker.c -------------------------------------------------------- */
 
 int worker_open(struct worker *worker, struct error *err);
@@ -143,18 +168,63 @@ void worker_close(struct worker *worker);
 
 void *worker_thread(void *worker);
 
+void worker_fail(struct worker *worker, const struct error *err);
+
+/* The time a worker works, as the meter counts it. */
+static inline void worker_begin_busy(struct worker *worker)
+{
+    worker->busy_from = clock_monotonic();
+}
+
+static inline void worker_end_busy(const struct worker *worker)
+{
+    meter_add(worker->pool->parts.meter, worker->busy_from);
+}
+
+/* --- geocode_answer.c -------------------------------------------------------- */
+
+/* take_answers: what came of a request: the circuit and the limiter learn of it, every point is
+ * settled, or waits to be asked again, or goes back unasked. */
+int take_answers(struct worker *worker, const struct request *request, const struct answer *answers,
+                 struct error *err);
+
 /* --- geocode_retry.c --------------------------------------------------------- */
 
 /* retry_push: ask again after a short, jittered back-off that grows with the tries. */
-int retry_push(struct worker *worker, struct question question, struct error *err);
+int retry_push(struct worker *worker, const struct question *question, const struct answer *answer,
+               struct error *err);
 
-/* retry_wait: seconds until the earliest is due, 0 when one is; INFINITY when none waits. */
+/* retry_return: the point goes back unasked, for `seconds` at least: this try does not count. */
+int retry_return(struct worker *worker, const struct question *question, double seconds,
+                 struct error *err);
+
+/* retry_hold: the last try that the point has broke, at this moment. */
+int retry_hold(struct worker *worker, const struct question *question, const struct answer *answer,
+               struct error *err);
+
+/* retry_judge: settle what is held or give it back unasked, as the circuit's verdict is. */
+int retry_judge(struct worker *worker, struct error *err);
+
+/* retry_give_up: settle every point that waits to be asked again. */
+int retry_give_up(struct worker *worker, struct error *err);
+
+/* retry_is_unaffordable: the budget is used up (and the geocoder can be reached). */
+bool retry_is_unaffordable(const struct worker *worker);
+
+/* retry_is_full: so many points wait that nothing new is to be asked. */
+bool retry_is_full(const struct worker *worker);
+
+/* retry_ready: how many points, at most `limit`, are due and may be asked now. */
+size_t retry_ready(const struct worker *worker, size_t limit);
+
+/* retry_wait: seconds until more of them may be asked; INFINITY when none waits. */
 double retry_wait(const struct worker *worker);
 
-/* retry_due: how many of at most `limit` are due now. */
-size_t retry_due(const struct worker *worker, size_t limit);
+/* retry_take: take up to `limit` of those that retry_ready counts; returns how many. */
+size_t retry_take(struct worker *worker, struct question *questions, size_t limit);
 
-struct question retry_pop(struct worker *worker);
+/* retry_forget: drop all of them. */
+void retry_forget(struct worker *worker);
 
 /* --- geocode_share.c --------------------------------------------------------- */
 
@@ -169,8 +239,15 @@ uint32_t share_ask(struct share_work *share);
 /* share_forget: nothing is in flight any more: what has no answer counts as unasked again. */
 void share_forget(struct share_work *share);
 
-/* share_settle: put the final answer to one asked point into the share's batch. */
-int share_settle(struct share_work *share, const struct question *question,
-                 const struct answer *answer, uint32_t now, struct error *err);
+/* worker_settle: put the final answer to one asked point into its share's batch; hand the batch on
+ * when it is long or the share is complete. */
+int worker_settle(struct worker *worker, const struct question *question,
+                  const struct answer *answer, struct error *err);
+
+/* worker_take_share: get one more share to ask: 1, 0 = there is none now, -1. */
+int worker_take_share(struct worker *worker, struct error *err);
+
+/* worker_push_batches: hand on the answers that are older than `age` seconds. */
+int worker_push_batches(struct worker *worker, double age, struct error *err);
 
 #endif

@@ -32,6 +32,7 @@ static void answer_request(struct local_transport *local, struct request *reques
     struct error err;
     int result = local->geocoder->provider->answer(local->session, request->points, request->count,
                                                    local->answers, &err);
+    request->status = result == 0 ? local->answers[0].status : 0;
     local->done(local->context, request, result == 0 ? local->answers : NULL, &err);
 }
 

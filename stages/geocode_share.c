@@ -63,8 +63,8 @@ void share_forget(struct share_work *share)
     share->unasked = share->left;
 }
 
-int share_settle(struct share_work *share, const struct question *question,
-                 const struct answer *answer, uint32_t now, struct error *err)
+static int share_settle(struct share_work *share, const struct question *question,
+                        const struct answer *answer, uint32_t now, struct error *err)
 {
     uint32_t index = question->index;
     if (share->batch == NULL) {
@@ -91,4 +91,88 @@ int share_settle(struct share_work *share, const struct question *question,
     share->settled[index / 8] |= (uint8_t)(1u << (index % 8));
     share->left--;
     return 0;
+}
+
+/* --- a worker's shares ------------------------------------------------------------- */
+
+/* Hand on the share's answers so far. */
+static int push_batch(struct worker *worker, struct share_work *share, struct error *err)
+{
+    if (share->batch == NULL)
+        return 0;
+    if (answer_batch_seal(share->batch, err) != 0)
+        return -1;
+    worker_end_busy(worker);
+    int result = channel_push(worker->pool->parts.channel, share->batch, err);
+    worker_begin_busy(worker);
+    if (result == 0)
+        share->batch = NULL;
+    return result;
+}
+
+static void unlink_share(struct worker *worker, const struct share_work *share)
+{
+    struct share_work **link = &worker->shares;
+    while (*link != share)
+        link = &(*link)->next;
+    *link = share->next;
+}
+
+/* The share's last point has its answer. */
+static int finish_share(struct worker *worker, struct share_work *share, struct error *err)
+{
+    struct geocode_pool *pool = worker->pool;
+    if (push_batch(worker, share, err) != 0)
+        return -1;
+    claims_finish(pool->parts.claims, share->file.share);
+    unlink_share(worker, share);
+    share_free(share);
+    if (claims_active(pool->parts.claims) == 0)
+        pool_wake_all(pool);
+    return 0;
+}
+
+int worker_take_share(struct worker *worker, struct error *err)
+{
+    struct geocode_pool *pool = worker->pool;
+    struct share_work *share = pool_adopt(pool);
+    uint32_t number;
+    if (share == NULL) {
+        if (!claims_next(pool->parts.claims, &number))
+            return 0;
+        if (share_open(&share, pool, number, err) != 0) {
+            claims_return(pool->parts.claims, number);
+            return -1;
+        }
+    }
+    struct share_work **end = &worker->shares;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = share;
+    worker->unasked += share->unasked;
+    atomic_fetch_add(&pool->unasked, share->unasked);
+    return share->left == 0 && finish_share(worker, share, err) != 0 ? -1 : 1;
+}
+
+int worker_push_batches(struct worker *worker, double age, struct error *err)
+{
+    double now = clock_monotonic();
+    for (struct share_work *share = worker->shares; share != NULL; share = share->next) {
+        if (share->batch != NULL && now - share->batch_since >= age &&
+            push_batch(worker, share, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int worker_settle(struct worker *worker, const struct question *question,
+                  const struct answer *answer, struct error *err)
+{
+    struct share_work *share = question->share;
+    if (share_settle(share, question, answer, clock_unix(), err) != 0)
+        return -1;
+    if (share->left == 0)
+        return finish_share(worker, share, err);
+    return answer_batch_rows(share->batch) >= GEOCODE_BATCH_ROWS ? push_batch(worker, share, err)
+                                                                 : 0;
 }

@@ -8,102 +8,19 @@
 #include "quadtree/morton.h"
 
 #define TICK_MS 50
-#define STARVED_WAIT 0.25   /* seconds until a worker without shares looks again */
-#define TURN_POINTS 16384   /* most points asked in one turn of the loop */
-#define RETRIES_WAITING 256 /* beyond this many (and four requests' worth) nothing new is asked */
+#define STARVED_WAIT 0.25 /* seconds until a worker without shares looks again */
+#define TURN_POINTS 16384 /* most points asked in one turn of the loop */
+#define DRAIN_SECONDS                                                                              \
+    6.0 /* then what is in flight is forgotten: a stop takes no longer than 10 s */
 
 static void work(struct worker *worker);
 
-/* --- the time a worker works, as the meter counts it --------------------------- */
-
-static void begin_busy(struct worker *worker)
-{
-    worker->busy_from = clock_monotonic();
-}
-
-static void end_busy(struct worker *worker)
-{
-    meter_add(worker->pool->parts.meter, worker->busy_from);
-}
-
-static void fail(struct worker *worker, const struct error *err)
+void worker_fail(struct worker *worker, const struct error *err)
 {
     if (!worker->failed) {
         worker->failed = true;
         worker->error = *err;
     }
-}
-
-/* --- shares -------------------------------------------------------------------- */
-
-/* Hand on the share's answers so far. */
-static int push_batch(struct worker *worker, struct share_work *share, struct error *err)
-{
-    if (share->batch == NULL)
-        return 0;
-    if (answer_batch_seal(share->batch, err) != 0)
-        return -1;
-    end_busy(worker);
-    int result = channel_push(worker->pool->parts.channel, share->batch, err);
-    begin_busy(worker);
-    if (result == 0)
-        share->batch = NULL;
-    return result;
-}
-
-static void unlink_share(struct worker *worker, const struct share_work *share)
-{
-    struct share_work **link = &worker->shares;
-    while (*link != share)
-        link = &(*link)->next;
-    *link = share->next;
-}
-
-/* The share's last point has its answer. */
-static int finish_share(struct worker *worker, struct share_work *share, struct error *err)
-{
-    struct geocode_pool *pool = worker->pool;
-    if (push_batch(worker, share, err) != 0)
-        return -1;
-    claims_finish(pool->parts.claims, share->file.share);
-    unlink_share(worker, share);
-    share_free(share);
-    if (claims_active(pool->parts.claims) == 0)
-        pool_wake_all(pool);
-    return 0;
-}
-
-/* Get one more share to ask: 1, 0 = there is none now, -1. */
-static int take_share(struct worker *worker, struct error *err)
-{
-    struct geocode_pool *pool = worker->pool;
-    struct share_work *share = pool_adopt(pool);
-    uint32_t number;
-    if (share == NULL) {
-        if (!claims_next(pool->parts.claims, &number))
-            return 0;
-        if (share_open(&share, pool, number, err) != 0) {
-            claims_return(pool->parts.claims, number);
-            return -1;
-        }
-    }
-    struct share_work **end = &worker->shares;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = share;
-    worker->unasked += share->unasked;
-    return share->left == 0 && finish_share(worker, share, err) != 0 ? -1 : 1;
-}
-
-static int push_old_batches(struct worker *worker, double age, struct error *err)
-{
-    double now = clock_monotonic();
-    for (struct share_work *share = worker->shares; share != NULL; share = share->next) {
-        if (share->batch != NULL && now - share->batch_since >= age &&
-            push_batch(worker, share, err) != 0)
-            return -1;
-    }
-    return 0;
 }
 
 /* --- requests ------------------------------------------------------------------ */
@@ -137,20 +54,11 @@ static struct request *new_request(struct worker *worker)
     return request;
 }
 
-static int take_answer(struct worker *worker, const struct question *question,
-                       const struct answer *answer, uint32_t now, struct error *err)
+static void spare_request(struct worker *worker, struct request *request)
 {
-    struct geocode_pool *pool = worker->pool;
-    struct share_work *share = question->share;
-    if (answer->kind == ANSWER_FAILED && answer->transient &&
-        question->tries < pool->settings.retries)
-        return retry_push(worker, *question, err);
-    if (share_settle(share, question, answer, now, err) != 0)
-        return -1;
-    if (share->left == 0)
-        return finish_share(worker, share, err);
-    return answer_batch_rows(share->batch) >= GEOCODE_BATCH_ROWS ? push_batch(worker, share, err)
-                                                                 : 0;
+    request->probe = false;
+    request->next = worker->spare;
+    worker->spare = request;
 }
 
 static void request_done(void *context, struct request *request, const struct answer *answers,
@@ -158,78 +66,99 @@ static void request_done(void *context, struct request *request, const struct an
 {
     struct worker *worker = context;
     struct error err;
-    uint32_t now = clock_unix();
     bool outside = !worker->asking;
     if (outside)
-        begin_busy(worker);
+        worker_begin_busy(worker);
     worker->in_flight--;
     worker->points_in_flight -= request->count;
     atomic_fetch_sub_explicit(&worker->pool->parts.figures->in_flight, request->count,
                               memory_order_relaxed);
     if (answers == NULL)
-        fail(worker, failure);
-    for (size_t i = 0; i < request->count && !worker->failed; i++) {
-        if (take_answer(worker, &request->questions[i], &answers[i], now, &err) != 0)
-            fail(worker, &err);
-    }
-    request->next = worker->spare;
-    worker->spare = request;
+        worker_fail(worker, failure);
+    else if (!worker->failed && take_answers(worker, request, answers, &err) != 0)
+        worker_fail(worker, &err);
+    spare_request(worker, request);
     if (outside) {
         work(worker);
-        end_busy(worker);
+        worker_end_busy(worker);
     }
 }
 
-/* Fill the request with points due again, then with new ones; `count` of them are there. */
-static uint64_t fill_request(struct worker *worker, struct request *request, size_t count)
+/* Fill the request with points that wait to be asked again, then with new ones, `count` at most. */
+static void fill_request(struct worker *worker, struct request *request, size_t count)
 {
-    size_t again = retry_due(worker, count);
-    size_t used = 0;
-    while (used < again)
-        request->questions[used++] = retry_pop(worker);
-    for (struct share_work *share = worker->shares; used < count; share = share->next) {
-        while (used < count && share->unasked > 0) {
+    size_t used = retry_take(worker, request->questions, count);
+    size_t again = used;
+    for (struct share_work *share = worker->shares; share != NULL; share = share->next) {
+        while (used < count && share->unasked > 0)
             request->questions[used++] =
                 (struct question){.share = share, .index = share_ask(share)};
-            worker->unasked--;
-        }
     }
-    for (size_t i = 0; i < count; i++) {
+    worker->unasked -= used - again;
+    atomic_fetch_sub(&worker->pool->unasked, (int64_t)(used - again));
+    for (size_t i = 0; i < used; i++) {
         const struct question *question = &request->questions[i];
         request->points[i] = morton_decode(question->share->file.codes[question->index]);
     }
-    request->count = count;
-    return again;
+    request->count = used;
 }
 
-static int start_request(struct worker *worker, size_t count, struct error *err)
+static int start_request(struct worker *worker, struct request *request, struct error *err)
 {
     struct geocode_figures *figures = worker->pool->parts.figures;
+    retry_budget_asked(&worker->pool->budget, request->count);
+    atomic_fetch_add_explicit(&figures->sent, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&figures->asked, request->count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&figures->in_flight, request->count, memory_order_relaxed);
+    worker->in_flight++;
+    worker->points_in_flight += request->count;
+    request->asked_at = clock_monotonic();
+    return worker->transport->start(worker->transport, request, err);
+}
+
+/* Ask up to `count` points, which the circuit and the limiter allow. Others may have used up the
+ * budget for retries meanwhile, so that fewer are left. */
+static int ask_points(struct worker *worker, size_t count, bool probe, struct error *err)
+{
+    struct geocode_pool *pool = worker->pool;
     struct request *request = new_request(worker);
     if (request == NULL)
         return error_memory(err, "a request");
-    uint64_t again = fill_request(worker, request, count);
-    atomic_fetch_add_explicit(&figures->sent, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&figures->asked, count, memory_order_relaxed);
-    atomic_fetch_add_explicit(&figures->retried, again, memory_order_relaxed);
-    atomic_fetch_add_explicit(&figures->in_flight, count, memory_order_relaxed);
-    worker->in_flight++;
-    worker->points_in_flight += count;
-    return worker->transport->start(worker->transport, request, err);
+    fill_request(worker, request, count);
+    request->probe = probe;
+    if (request->count < count)
+        limiter_give_back(pool->parts.limiter, count - request->count);
+    if (request->count > 0)
+        return start_request(worker, request, err);
+    if (probe)
+        circuit_drop(pool->circuit);
+    spare_request(worker, request);
+    return 0;
+}
+
+/* Are all points of the run asked, so that nothing earns a budget for retries any more? */
+static bool nothing_earns(const struct worker *worker)
+{
+    const struct geocode_pool *pool = worker->pool;
+    return worker->retries.count > 0 && retry_is_unaffordable(worker) &&
+           atomic_load(&pool->unasked) <= 0;
 }
 
 /* Points that could be asked now, up to a request's worth; more shares are claimed as needed. */
 static int points_ready(struct worker *worker, size_t *ready, struct error *err)
 {
     size_t most = worker->transport->points;
-    size_t count = retry_due(worker, most);
-    bool may_ask = worker->waiting < RETRIES_WAITING + 4 * most;
+    size_t count = retry_ready(worker, most);
+    bool may_ask = !retry_is_full(worker);
     while (may_ask && count + worker->unasked < most) {
-        int taken = take_share(worker, err);
+        int taken = worker_take_share(worker, err);
         if (taken < 0)
             return -1;
-        if (taken == 0)
-            break;
+        if (taken > 0)
+            continue;
+        if (nothing_earns(worker) && retry_give_up(worker, err) != 0)
+            return -1;
+        break;
     }
     if (may_ask)
         count += worker->unasked;
@@ -239,46 +168,67 @@ static int points_ready(struct worker *worker, size_t *ready, struct error *err)
 
 /* --- the loop ------------------------------------------------------------------ */
 
+static bool is_ending(const struct worker *worker)
+{
+    return control_ending(worker->pool->parts.control) || atomic_load(&worker->pool->halted);
+}
+
 static bool is_draining(const struct worker *worker)
 {
-    const struct control *control = worker->pool->parts.control;
-    return control_ending(control) || worker->index >= atomic_load(&control->workers);
+    return is_ending(worker) || worker->index >= atomic_load(&worker->pool->parts.control->workers);
+}
+
+/* Has the end waited long enough for what is in flight? It isn't waited for at all when the
+ * geocoder can't be reached. */
+static bool has_drained(struct worker *worker)
+{
+    if (!is_ending(worker)) {
+        worker->draining_since = 0;
+        return false;
+    }
+    double now = clock_monotonic();
+    if (worker->draining_since == 0)
+        worker->draining_since = now;
+    return now - worker->draining_since >= DRAIN_SECONDS ||
+           circuit_look(worker->pool->circuit).open;
 }
 
 static void timer_fired(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
-    begin_busy(worker);
+    worker_begin_busy(worker);
     work(worker);
-    end_busy(worker);
+    worker_end_busy(worker);
 }
 
 static void idle_turn(uv_idle_t *idle)
 {
     struct worker *worker = idle->data;
-    begin_busy(worker);
+    worker_begin_busy(worker);
     work(worker);
-    end_busy(worker);
+    worker_end_busy(worker);
 }
 
 static void woken(uv_async_t *wake)
 {
     struct worker *worker = wake->data;
-    begin_busy(worker);
+    worker_begin_busy(worker);
     work(worker);
-    end_busy(worker);
+    worker_end_busy(worker);
 }
 
 static void ticked(uv_timer_t *tick)
 {
     struct worker *worker = tick->data;
     struct error err;
-    begin_busy(worker);
-    if (!worker->failed && push_old_batches(worker, GEOCODE_BATCH_AGE, &err) != 0) {
-        fail(worker, &err);
+    worker_begin_busy(worker);
+    if (!worker->failed && worker_push_batches(worker, GEOCODE_BATCH_AGE, &err) != 0) {
+        worker_fail(worker, &err);
         uv_stop(&worker->loop);
+    } else if (worker->held.count > 0 || is_ending(worker)) {
+        work(worker);
     }
-    end_busy(worker);
+    worker_end_busy(worker);
 }
 
 static void look_again_in(struct worker *worker, double seconds)
@@ -287,6 +237,20 @@ static void look_again_in(struct worker *worker, double seconds)
         seconds = 0.001;
     uv_update_time(&worker->loop);
     (void)uv_timer_start(&worker->timer, timer_fired, (uint64_t)ceil(seconds * 1000), 0);
+}
+
+/* How many of the points that are ready may be asked now: 0 = none, and *wait is how long not. */
+static size_t allowed_points(struct worker *worker, size_t ready, bool *probe, double *wait)
+{
+    struct geocode_pool *pool = worker->pool;
+    enum circuit_leave leave = circuit_ask(pool->circuit, clock_monotonic(), wait);
+    *probe = leave == CIRCUIT_PROBE;
+    if (leave == CIRCUIT_WAIT)
+        return 0;
+    size_t allowed = limiter_take(pool->parts.limiter, ready, wait);
+    if (allowed == 0 && *probe)
+        circuit_drop(pool->circuit);
+    return allowed;
 }
 
 /* Ask as much as may be asked now. *wait becomes the seconds after which more may be asked:
@@ -299,7 +263,8 @@ static int ask(struct worker *worker, double *wait, struct error *err)
     *wait = INFINITY;
     while (worker->in_flight < concurrency || worker->in_flight == 0) {
         size_t ready;
-        if (asked >= TURN_POINTS || control_ending(parts->control)) {
+        bool probe;
+        if (asked >= TURN_POINTS || is_ending(worker)) {
             *wait = 0;
             return 0;
         }
@@ -309,11 +274,11 @@ static int ask(struct worker *worker, double *wait, struct error *err)
             *wait = retry_wait(worker);
             return 0;
         }
-        size_t allowed = limiter_take(parts->limiter, ready, wait);
+        size_t allowed = allowed_points(worker, ready, &probe, wait);
         if (allowed == 0)
             return 0;
         *wait = INFINITY;
-        if (start_request(worker, allowed, err) != 0)
+        if (ask_points(worker, allowed, probe, err) != 0)
             return -1;
         if (worker->failed)
             return 0;
@@ -328,7 +293,7 @@ static bool is_done(struct worker *worker)
     if (worker->failed || atomic_load(&worker->pool->parts.control->abandon))
         return true;
     if (worker->in_flight > 0)
-        return false;
+        return has_drained(worker);
     return is_draining(worker) ||
            (worker->shares == NULL && claims_active(worker->pool->parts.claims) == 0);
 }
@@ -338,8 +303,9 @@ static void work(struct worker *worker)
     struct error err;
     double wait = INFINITY;
     worker->asking = true;
-    if (!worker->failed && !is_draining(worker) && ask(worker, &wait, &err) != 0)
-        fail(worker, &err);
+    if (!worker->failed && !is_draining(worker) &&
+        (retry_judge(worker, &err) != 0 || ask(worker, &wait, &err) != 0))
+        worker_fail(worker, &err);
     worker->asking = false;
     if (is_done(worker)) {
         uv_stop(&worker->loop);
@@ -403,7 +369,7 @@ void worker_close(struct worker *worker)
         next = request->next_made;
         free_request(request);
     }
-    free(worker->retries);
+    retry_forget(worker);
 }
 
 static void forget_requests(struct worker *worker)
@@ -416,8 +382,9 @@ static void forget_requests(struct worker *worker)
     worker->spare = NULL;
     for (struct request *request = worker->requests; request != NULL;
          request = request->next_made) {
-        request->next = worker->spare;
-        worker->spare = request;
+        if (request->probe)
+            circuit_drop(worker->pool->circuit);
+        spare_request(worker, request);
     }
 }
 
@@ -428,16 +395,17 @@ static void leave(struct worker *worker)
     struct error err;
     if (worker->in_flight > 0)
         forget_requests(worker);
-    begin_busy(worker);
+    worker_begin_busy(worker);
     if (!worker->failed && !atomic_load(&pool->parts.control->abandon) &&
-        push_old_batches(worker, 0, &err) != 0)
-        fail(worker, &err);
-    end_busy(worker);
-    worker->waiting = 0;
+        worker_push_batches(worker, 0, &err) != 0)
+        worker_fail(worker, &err);
+    worker_end_busy(worker);
+    retry_forget(worker);
     for (struct share_work *share = worker->shares; share != NULL; share = share->next)
         share_forget(share);
     pool_leave(pool, worker->shares, worker->failed);
     worker->shares = NULL;
+    atomic_fetch_sub(&pool->unasked, (int64_t)worker->unasked);
     worker->unasked = 0;
     pool_wake_all(pool);
 }

@@ -61,6 +61,7 @@ struct line_status {
     enum line_state state;
     struct run_record run; /* active, or id "" */
     bool draining;         /* a pause was asked for and something is still in flight */
+    bool unreachable;      /* the geocoder, now */
     char reason[600];
     uint64_t generation; /* published; 0 = none */
     uint32_t tiles;      /* of the grid */

@@ -83,12 +83,12 @@ struct refresh {
     struct channel *channel;
     struct answer_log *log;
     struct writer *writer;
-    struct geocode_pool *pool;
     pthread_t rebuild_thread;
     bool rebuild_started;
     pthread_cond_t tiles_changed; /* with line.lock */
 
-    /* line.lock */
+    /* line.lock; the conductor alone writes pool and reads it without the lock */
+    struct geocode_pool *pool;
     uint8_t *tile_states;   /* enum tile_state of each tile */
     uint32_t tiles_pending; /* with points, not rebuilt */
     uint32_t tiles_ready;

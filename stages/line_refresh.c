@@ -32,7 +32,8 @@ void refresh_fail(struct refresh *refresh, const struct error *err)
 static void worker_failed(void *context, const struct error *err)
 {
     struct refresh *refresh = context;
-    line_event(refresh->line, 0, "worker_failed", "error=\"%s\"", err->message);
+    if (err->code != ERROR_STATE) /* that is the geocoder's refusal, which pauses the run */
+        line_event(refresh->line, 0, "worker_failed", "error=\"%s\"", err->message);
     refresh_fail(refresh, err);
 }
 
@@ -166,8 +167,14 @@ static int start_workers(struct refresh *refresh, struct error *err)
         .figures = &line->figures,
         .meter = &line->meters[STATION_GEOCODE],
     };
+    struct geocode_pool *pool;
     memcpy(settings.run, refresh->run.id, sizeof settings.run);
-    return geocode_start(&refresh->pool, &settings, &parts, worker_failed, refresh, err);
+    if (geocode_start(&pool, &settings, &parts, worker_failed, refresh, err) != 0)
+        return -1;
+    (void)pthread_mutex_lock(&line->lock);
+    refresh->pool = pool;
+    (void)pthread_mutex_unlock(&line->lock);
+    return 0;
 }
 
 static int open_geocoder(struct refresh *refresh, struct error *err)
@@ -202,7 +209,11 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
     int result = 0;
-    geocode_join(refresh->pool);
+    (void)pthread_mutex_lock(&line->lock);
+    struct geocode_pool *pool = refresh->pool;
+    refresh->pool = NULL;
+    (void)pthread_mutex_unlock(&line->lock);
+    geocode_join(pool);
     if (refresh->channel != NULL)
         channel_close(refresh->channel);
     if (refresh->writer != NULL)
@@ -250,15 +261,38 @@ static void report_progress(struct line *line)
 
 struct rounds {
     double saved, reported;
+    double unreachable_since; /* 0 = the geocoder can be reached */
+    bool quiet;
 };
 
-/* What is due now and then while the stations work. */
-static int make_round(struct line *line, struct rounds *rounds, struct error *err)
+/* Say once when the geocoder can't be reached, wants quiet, and when that is over. */
+static void report_geocoder(struct refresh *refresh, struct rounds *rounds, double now)
 {
+    struct line *line = refresh->line;
+    struct circuit_view circuit = geocode_circuit(refresh->pool);
+    struct limiter_view pace = limiter_look(line->limiter);
+    if (circuit.open && rounds->unreachable_since == 0) {
+        rounds->unreachable_since = circuit.since;
+        line_event(line, 1, "geocoder_unreachable", "error=\"%s\"", circuit.why);
+    } else if (!circuit.open && rounds->unreachable_since != 0) {
+        line_event(line, 2, "geocoder_reached", "after_s=%.0f", now - rounds->unreachable_since);
+        rounds->unreachable_since = 0;
+    }
+    if (pace.quiet_left > 0 && !rounds->quiet)
+        line_event(line, 1, "geocoder_refuses", "status=%u quiet_s=%.1f pace=%.1f", pace.status,
+                   pace.quiet, pace.pace);
+    rounds->quiet = pace.quiet_left > 0;
+}
+
+/* What is due now and then while the stations work. */
+static int make_round(struct refresh *refresh, struct rounds *rounds, struct error *err)
+{
+    struct line *line = refresh->line;
     double now = clock_monotonic();
     if (run_reload(line, err) != 0 || check_budget(line, err) != 0)
         return -1;
     status_sample(line);
+    report_geocoder(refresh, rounds, now);
     if (now - rounds->saved >= SAVE_INTERVAL) {
         rounds->saved = now;
         if (run_save(line, err) != 0)
@@ -283,7 +317,7 @@ static int follow(struct refresh *refresh, struct error *err)
 static int supervise(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
-    struct rounds rounds = {clock_monotonic(), clock_monotonic()};
+    struct rounds rounds = {.saved = clock_monotonic(), .reported = clock_monotonic()};
     for (;;) {
         (void)pthread_mutex_lock(&line->lock);
         if (refresh->tiles_pending > 0 && !refresh->failed && line->wish == WISH_WORK &&
@@ -301,7 +335,7 @@ static int supervise(struct refresh *refresh, struct error *err)
             return -1;
         if (stopped)
             return error_set(err, ERROR_CANCELED, "the run was stopped");
-        if (make_round(line, &rounds, err) != 0)
+        if (make_round(refresh, &rounds, err) != 0)
             return -1;
         if (complete)
             return 0;

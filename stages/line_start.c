@@ -1,6 +1,7 @@
 /* Beginning a run, and saying beforehand what it would take. */
 #include "stages/line_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,43 +135,59 @@ out:
 
 /* --- the plan ------------------------------------------------------------------------- */
 
-/* The best pace of earlier runs with this provider; 0 = there was none. */
-static int measured_pace(struct line *line, double *pace, struct error *err)
+/* What earlier runs with this provider showed. */
+struct measured {
+    double pace;    /* points per second of the fastest; 0 = there was none */
+    bool held_back; /* by a rate or a deadline of its own: it could have been faster */
+};
+
+static int measure(struct line *line, struct measured *out, struct error *err)
 {
     struct run_record *runs = NULL;
     size_t count = 0;
     const char *provider = line->settings.geocoder.provider;
     if (ledger_history(line->ledger, 10, &runs, &count, err) != 0)
         return -1;
-    *pace = 0;
+    *out = (struct measured){0};
     for (size_t i = 0; i < count; i++) {
-        double answered = (double)settled_points(&runs[i].counts);
-        if (provider == NULL || strcmp(runs[i].provider, provider) != 0 || runs[i].elapsed <= 0)
+        const struct run_record *run = &runs[i];
+        double answered = (double)settled_points(&run->counts);
+        if (provider == NULL || strcmp(run->provider, provider) != 0 || run->elapsed <= 0 ||
+            answered / run->elapsed <= out->pace)
             continue;
-        if (answered / runs[i].elapsed > *pace)
-            *pace = answered / runs[i].elapsed;
+        out->pace = answered / run->elapsed;
+        out->held_back = run->parameters.rate > 0 || run->parameters.finish_within > 0;
     }
     free(runs);
     return 0;
 }
 
-static void forecast(struct line_plan *plan, const struct run_parameters *parameters)
+static double lesser_pace(double rate, double pace)
 {
-    double pace = plan->points_per_second;
-    bool known = pace > 0;
-    plan->duration = -1;
+    return rate > 0 && rate < pace ? rate : pace;
+}
+
+/* What is sure is the measured pace or the rate, whichever is less; what is possible is more than
+ * that when the fastest run was held back, or none was measured. */
+static void forecast(struct line_plan *plan, const struct run_parameters *parameters,
+                     const struct measured *measured)
+{
+    double points = (double)plan->points, within = parameters->finish_within;
+    bool known = measured->pace > 0;
+    double possible =
+        lesser_pace(parameters->rate, known && !measured->held_back ? measured->pace : INFINITY);
+    double sure = known ? lesser_pace(parameters->rate, measured->pace) : possible;
+    plan->points_per_second = measured->pace;
+    plan->duration = isinf(sure) ? -1 : points / sure;
     plan->deadline_fits = -1;
-    if (parameters->rate > 0 && (!known || parameters->rate < pace))
-        pace = parameters->rate;
-    if (pace > 0)
-        plan->duration = (double)plan->points / pace;
-    if (parameters->finish_within <= 0 || plan->duration < 0)
+    if (within <= 0)
         return;
-    bool fits = plan->duration <= parameters->finish_within;
-    if (!fits || known)
-        plan->deadline_fits = fits;
-    if (fits)
-        plan->duration = 0.95 * parameters->finish_within;
+    if (points / possible > within)
+        plan->deadline_fits = 0;
+    else if (known && points / sure <= within)
+        plan->deadline_fits = 1;
+    if (plan->duration >= 0 && plan->duration <= within)
+        plan->duration = 0.95 * within;
 }
 
 int line_plan(struct line *line, const struct run_parameters *parameters, struct line_plan *plan,
@@ -178,6 +195,7 @@ int line_plan(struct line *line, const struct run_parameters *parameters, struct
 {
     struct run_parameters asked = *parameters;
     struct snapshot_plan snapshot = {0};
+    struct measured measured;
     struct statvfs space;
     struct cache *cache;
     set_cutoff(&asked, clock_unix());
@@ -198,9 +216,9 @@ int line_plan(struct line *line, const struct run_parameters *parameters, struct
     snapshot_plan_free(&snapshot);
     if (statvfs(line->settings.state_directory, &space) == 0)
         out.disk_free = (uint64_t)space.f_bavail * space.f_frsize;
-    if (measured_pace(line, &out.points_per_second, err) != 0)
+    if (measure(line, &measured, err) != 0)
         return -1;
-    forecast(&out, &asked);
+    forecast(&out, &asked, &measured);
     *plan = out;
     return 0;
 }

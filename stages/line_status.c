@@ -157,6 +157,34 @@ static struct run_counts committed_counts(struct line *line, const struct run_re
     return run->counts;
 }
 
+/* Why the workers wait or go slowly, if they do; circuit and limiter first, because they say what
+ * happens now. */
+static void fill_pace_reason(struct line *line, struct line_status *status)
+{
+    struct refresh *refresh = line->refresh;
+    if (refresh == NULL || refresh->pool == NULL || line->wish != WISH_WORK)
+        return;
+    struct circuit_view circuit = geocode_circuit(refresh->pool);
+    struct limiter_view pace = limiter_look(line->limiter);
+    char http[32] = "";
+    status->unreachable = circuit.open;
+    if (pace.status != 0)
+        (void)snprintf(http, sizeof http, " (HTTP %u)", pace.status);
+    if (circuit.open)
+        (void)snprintf(status->reason, sizeof status->reason,
+                       "the geocoder can't be reached for %.0f s: %s; asking again once a second",
+                       clock_monotonic() - circuit.since, circuit.why);
+    else if (pace.quiet_left > 0 && pace.asked_for)
+        (void)snprintf(status->reason, sizeof status->reason,
+                       "the geocoder asked for %.0f s of quiet%s", pace.quiet, http);
+    else if (pace.quiet_left > 0)
+        (void)snprintf(status->reason, sizeof status->reason,
+                       "the geocoder refuses%s; quiet for %.0f s", http, pace.quiet);
+    else if (pace.lowered && status->reason[0] == '\0')
+        (void)snprintf(status->reason, sizeof status->reason,
+                       "backing off to %.3g points/s: the geocoder refused%s", pace.pace, http);
+}
+
 static void fill_run(struct line *line, struct line_status *status)
 {
     status->run = line->run;
@@ -189,7 +217,7 @@ static void fill_forecast(struct line_status *status)
         return;
     if (left == 0)
         status->eta = 0;
-    else if (status->points_per_second > 0)
+    else if (status->points_per_second > 0 && !status->unreachable)
         status->eta = left / status->points_per_second;
     if (parameters->finish_within <= 0)
         return;
@@ -213,6 +241,7 @@ void line_status(struct line *line, struct line_status *status)
     status->last_run = line->last_run;
     if (line->active) {
         fill_run(line, status);
+        fill_pace_reason(line, status);
         if (strcmp(line->run.id, run.id) == 0)
             status->run.counts = counts;
         if (line->working)
