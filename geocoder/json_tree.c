@@ -8,7 +8,7 @@
 
 #define BLOCK_NODES 1024
 #define BYTES_PER_NODE 8 /* no honest JSON has more values than one for so many bytes */
-#define SPARE_NODES 64
+#define SPARE_NODES 4096
 #define PADDING 8 /* NULs behind the copy, so that eight bytes can be looked at anywhere in it */
 #define NUMBER_ROOM 64
 #define EXACT_DIGITS 15 /* a number of so many digits and a small exponent is exact in a double */

@@ -52,13 +52,25 @@ int query_point(struct geocoder_request *request, const char *name, struct point
 
 /* --- replies (network_reply.c) ------------------------------------------------------------- */
 
-#define DETAIL_BYTES 200u /* longest detail kept */
-
 /* read_begin: forget the reply before; make room for what answers of this one point to: for each
  * byte of the reply three, and ANSWER_ROOM for each answer. */
 #define ANSWER_ROOM 1024u
 int read_begin(struct network_session *session, const struct geocoder_reply *reply, size_t count,
                struct error *err);
+
+/* read_json: the body as a tree, kept in the session. NULL when it is no JSON within bounds (size,
+ * nesting, number of values, valid UTF-8, no NUL in a text); *why then says what is wrong. */
+const cJSON *read_json(struct network_session *session, const struct geocoder_reply *reply,
+                       const char **why);
+
+/* read_object: how reading most replies begins: read_begin, fail_status unless the status is 2xx,
+ * fail_bad unless the body is a JSON object. *tree is NULL when all answers are settled so. */
+int read_object(struct network_session *session, const struct geocoder_reply *reply, size_t count,
+                const cJSON **tree, struct answer *answers, struct error *err);
+
+/* --- saying no (network_failure.c) ---------------------------------------------------------- */
+
+#define DETAIL_BYTES 200u /* longest detail kept */
 
 /* How a reply is judged by its HTTP status alone:
  *   2xx  none (CAUSE_NONE): the body tells
@@ -94,15 +106,7 @@ const char *reply_message(const cJSON *tree);
 /* speaks_of_quota: whether a message is about a used up quota and not about too fast a pace. */
 bool speaks_of_quota(const char *message);
 
-/* read_json: the body as a tree, kept in the session. NULL when it is no JSON within bounds (size,
- * nesting, number of values, valid UTF-8, no NUL in a text); *why then says what is wrong. */
-const cJSON *read_json(struct network_session *session, const struct geocoder_reply *reply,
-                       const char **why);
-
-/* read_object: how reading most replies begins: read_begin, fail_status unless the status is 2xx,
- * fail_bad unless the body is a JSON object. *tree is NULL when all answers are settled so. */
-int read_object(struct network_session *session, const struct geocoder_reply *reply, size_t count,
-                const cJSON **tree, struct answer *answers, struct error *err);
+/* --- fields and answers (network_fields.c) -------------------------------------------------- */
 
 /* Where a provider's reply keeps a field: the first of these names that holds a text that is not
  * empty (numbers count as text). The table ends with an entry whose names[0] is NULL. */
