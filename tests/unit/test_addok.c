@@ -401,6 +401,25 @@ static void a_flood_of_rows_ends(void **state)
     batch_close(&rig);
 }
 
+static void a_reply_over_the_limit_is_not_read(void **state)
+{
+    (void)state;
+    struct batch_rig rig;
+    static const char head[] = "latitude,longitude,result_label\n40,2,x\n";
+    size_t size = GEOCODER_REPLY_BYTES(4) + 1;
+    char *body = malloc(size);
+    assert_non_null(body);
+    memset(body, '\n', size);
+    memcpy(body, head, strlen(head));
+    batch_open(&rig, &batches);
+    batch_read_bytes(&rig, 200, body, size - 1);
+    batch_expect_label(&rig, 0, "x");
+    batch_read_bytes(&rig, 200, body, size);
+    batch_expect_all_failed(&rig, CAUSE_BAD_REPLY, true, "too long");
+    free(body);
+    batch_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +442,7 @@ int main(void)
         cmocka_unit_test(far_addresses_are_empty),
         cmocka_unit_test(a_refused_batch_fails_whole),
         cmocka_unit_test(a_flood_of_rows_ends),
+        cmocka_unit_test(a_reply_over_the_limit_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

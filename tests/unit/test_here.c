@@ -30,12 +30,8 @@ static void one_point_is_asked_by_get(void **state)
     rig_provider_open(
         &rig, &(struct geocoder_settings){.provider = "here", .batch = 1, .language = "de-DE"});
     char *asked = rig_ask(&rig);
-    if (strstr(asked, "%2C") != NULL)
-        assert_string_equal(asked, "/v1/revgeocode?at=52.5170365%2C13.3888599&limit=1&lang=de-DE"
-                                   "&apiKey=s3cret%2FKey");
-    else
-        assert_string_equal(asked, "/v1/revgeocode?at=52.5170365,13.3888599&limit=1&lang=de-DE"
-                                   "&apiKey=s3cret%2FKey");
+    assert_string_equal(asked, "/v1/revgeocode?at=52.5170365,13.3888599&limit=1&lang=de-DE"
+                               "&apiKey=s3cret%2FKey");
     free(asked);
     rig_provider_close(&rig);
 }
@@ -124,22 +120,25 @@ static void rows_belong_to_points_by_id(void **state)
     batch_close(&rig);
 }
 
+static const char strange[] = "{\"results\":["
+                              "{\"id\":\"2\",\"items\":[{\"address\":{\"label\":\"B\"}}]},"
+                              "{\"id\":\"2\",\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":\"0\",\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":\"5\",\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":\"1x\",\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":3.5,\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":-1,\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":1e99,\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"id\":null,\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "{\"items\":[{\"address\":{\"label\":\"x\"}}]},"
+                              "7,null]}";
+
 static void missing_strange_and_repeated_rows_are_told_apart(void **state)
 {
     (void)state;
     struct batch_rig rig;
     batch_open(&rig, &batches);
-    batch_read(
-        &rig, 200,
-        "{\"results\":[" ROW("\"2\"", "B") "," ROW("\"2\"", "again") "," ROW("\"0\"", "x") "," ROW(
-            "\"5\"",
-            "x") "," ROW("\"01x\"",
-                         "x") "," ROW("3.5",
-                                      "x") "," ROW("-1", "x") "," ROW("1e99",
-                                                                      "x") "," ROW("null",
-                                                                                   "x") ",7,"
-                                                                                        "null"
-                                                                                        "," ITEM("x") "]}");
+    batch_read(&rig, 200, strange);
     batch_expect_failed(&rig, 0, CAUSE_MISSING_ROW, true, "no row");
     batch_expect_label(&rig, 1, "B");
     batch_expect_failed(&rig, 2, CAUSE_MISSING_ROW, true, "no row");
