@@ -54,18 +54,44 @@ static int session_open(void *state, void **session, struct error *err)
     return *session != NULL ? 0 : error_memory(err, "a session");
 }
 
+static const struct slice told = {"told to", 7};
+
+/* What the geocoder says of its trouble as a whole, or of a point that always fails. */
+static bool fail_point(unsigned number, struct answer *answer)
+{
+    struct rig_geocoder *geocoder = &current->geocoder;
+    unsigned trouble = geocoder->trouble;
+    *answer = (struct answer){.kind = ANSWER_FAILED, .transient = true, .detail = told};
+    if (geocoder->asked_down[number]) {
+        answer->cause = CAUSE_CONNECT;
+    } else if (trouble == RIG_DOWN || one_in(geocoder->broken_every, number)) {
+        answer->cause = CAUSE_RESET;
+    } else if (trouble == RIG_QUOTA) {
+        answer->cause = CAUSE_QUOTA;
+        answer->status = 402;
+    } else if (one_in(geocoder->error_every, number)) {
+        answer->cause = CAUSE_HTTP_5XX;
+        answer->status = 500;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void answer_point(struct session *session, size_t place, unsigned number,
                          struct answer *answer)
 {
     struct rig_geocoder *geocoder = &current->geocoder;
     unsigned before = atomic_fetch_add(&geocoder->asked[number], 1);
+    if (fail_point(number, answer))
+        return;
     *answer = (struct answer){.kind = ANSWER_FOUND};
     if (one_in(geocoder->fail_every, number) ||
         (before == 0 && one_in(geocoder->flaky_every, number))) {
         answer->kind = ANSWER_FAILED;
         answer->transient = !one_in(geocoder->fail_every, number);
         answer->cause = answer->transient ? CAUSE_TIMEOUT : CAUSE_BAD_REQUEST;
-        answer->detail = (struct slice){"told to", 7};
+        answer->detail = told;
     } else if (one_in(geocoder->empty_every, number)) {
         answer->kind = ANSWER_EMPTY;
     } else {
@@ -93,8 +119,8 @@ static int answer(void *session, const struct point *points, size_t count, struc
 static unsigned latency(void *session, const struct point *points, size_t count)
 {
     (void)session;
-    (void)points;
-    (void)count;
+    for (size_t i = 0; i < count; i++)
+        current->geocoder.asked_down[rig_number(points[i])] = current->geocoder.trouble == RIG_DOWN;
     unsigned now = atomic_fetch_add(&current->geocoder.in_flight, 1) + 1;
     unsigned most = atomic_load(&current->geocoder.in_flight_most);
     while (now > most &&

@@ -11,11 +11,21 @@
 #define RIG_POINTS_LIMIT 4000
 #define RIG_OLD_DATE 1600000000u
 
+/* What may be wrong with the geocoder as a whole. */
+enum rig_trouble {
+    RIG_WELL,
+    RIG_DOWN,  /* no connection; what was asked before is reset */
+    RIG_QUOTA, /* used up */
+};
+
 /* What the geocoder does; every K-th point by its number, 0 = none. */
 struct rig_geocoder {
     _Atomic unsigned latency_ms; /* of a geocoder opened with `distant` */
     _Atomic unsigned version;
     _Atomic unsigned empty_every, fail_every, flaky_every, move_every;
+    _Atomic unsigned broken_every, error_every; /* reset, HTTP 500, whenever they are asked */
+    _Atomic unsigned trouble;                   /* enum rig_trouble */
+    _Atomic bool asked_down[RIG_POINTS_LIMIT];
     _Atomic bool distant; /* read when the geocoder is opened */
     _Atomic unsigned in_flight_most, in_flight;
     _Atomic unsigned requests;

@@ -32,6 +32,7 @@ struct bench {
     _Atomic unsigned taken;
     uint8_t settled[COUNT]; /* by ordinal: settled + 1 */
     uint16_t attempts[COUNT];
+    enum failure_cause causes[COUNT];
     unsigned repeated;
     _Atomic unsigned failures;
     struct error failure;
@@ -59,6 +60,7 @@ static void take_answers(struct bench *bench, const struct answer_batch *batch)
         bench->repeated += bench->settled[ordinal] != 0;
         bench->settled[ordinal] = (uint8_t)(answer.settled + 1);
         bench->attempts[ordinal] = answer.attempts;
+        bench->causes[ordinal] = answer.cause;
         atomic_fetch_add(&bench->taken, 1);
     }
     if (more < 0) {
@@ -213,6 +215,172 @@ static void transient_failures_are_asked_again_permanent_ones_not(void **state)
     tear_down(bench);
 }
 
+static unsigned failed_points(const struct bench *bench, enum failure_cause cause,
+                              unsigned attempts)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (bench->settled[i] != SETTLED_FAILED + 1)
+            continue;
+        count++;
+        assert_int_equal(bench->causes[i], cause);
+        if (attempts > 0)
+            assert_int_equal(bench->attempts[i], attempts);
+    }
+    return count;
+}
+
+static void faults_that_may_pass_are_asked_so_often_and_no_more(void **state)
+{
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        struct bench *bench = set_up(7);
+        bench->rig->geocoder.distant = true;
+        bench->rig->geocoder.latency_ms = 1;
+        if (broken)
+            bench->rig->geocoder.broken_every = 100;
+        else
+            bench->rig->geocoder.error_every = 100;
+        start(bench);
+        join(bench);
+        assert_int_equal(bench->taken, COUNT);
+        assert_int_equal(failed_points(bench, broken ? CAUSE_RESET : CAUSE_HTTP_5XX, 3),
+                         COUNT / 100);
+        for (unsigned i = 0; i < COUNT; i++)
+            assert_int_equal(bench->rig->geocoder.asked[i], i % 100 == 0 ? 3 : 1);
+        assert_int_equal(bench->figures.retried, 2 * COUNT / 100);
+        tear_down(bench);
+    }
+}
+
+static void retries_keep_to_their_budget(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(7);
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.error_every = 1;
+    bench->settings.retries = 4;
+    start(bench);
+    join(bench);
+    assert_int_equal(bench->taken, COUNT);
+    assert_int_equal(failed_points(bench, CAUSE_HTTP_5XX, 0), COUNT);
+    assert_true(bench->figures.retried >= 100);
+    assert_true(bench->figures.retried <= bench->figures.asked / 5);
+    assert_int_equal(bench->figures.asked, COUNT + bench->figures.retried);
+    tear_down(bench);
+}
+
+static void sleep_seconds(double seconds)
+{
+    double end = clock_monotonic() + seconds;
+    while (clock_monotonic() < end)
+        usleep(1000);
+}
+
+static void a_geocoder_that_goes_down_is_waited_for(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(7);
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 5;
+    bench->settings.retries = 0;
+    limiter_set_rate(bench->parts.limiter, 1500);
+    start(bench);
+    wait_taken(bench, 300);
+    bench->rig->geocoder.trouble = RIG_DOWN;
+    sleep_seconds(0.5);
+    assert_true(geocode_circuit(bench->pool).open);
+    assert_string_equal(geocode_circuit(bench->pool).why, "told to");
+    uint64_t sent = bench->figures.sent;
+    sleep_seconds(2.5);
+    assert_true(bench->figures.sent - sent >= 2 && bench->figures.sent - sent <= 4);
+    unsigned taken = bench->taken;
+    bench->rig->geocoder.trouble = RIG_WELL;
+    double back = clock_monotonic();
+    wait_taken(bench, taken + 1);
+    assert_true(clock_monotonic() - back < 4);
+    join(bench);
+    assert_int_equal(bench->taken, COUNT);
+    assert_int_equal(bench->repeated, 0);
+    assert_int_equal(failed_points(bench, CAUSE_NONE, 0), 0);
+    assert_int_equal(bench->figures.retried, 0);
+    tear_down(bench);
+}
+
+static void a_stop_does_not_wait_for_a_geocoder_that_is_down(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(7);
+    uint32_t share;
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 5;
+    bench->rig->geocoder.trouble = RIG_DOWN;
+    start(bench);
+    double end = clock_monotonic() + 20;
+    while (!geocode_circuit(bench->pool).open) {
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    }
+    bench->rig->geocoder.latency_ms = 60000; /* of the probe */
+    sleep_seconds(1.5);
+    atomic_store(&bench->control.stop, true);
+    double from = clock_monotonic();
+    join(bench);
+    assert_true(clock_monotonic() - from < 2);
+    assert_int_equal(bench->taken, 0);
+    assert_true(claims_next(bench->parts.claims, &share));
+    tear_down(bench);
+}
+
+static void a_stop_waits_only_so_long_for_what_hangs(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 60000;
+    start(bench);
+    double end = clock_monotonic() + 20;
+    while (atomic_load(&bench->figures.in_flight) < 24) {
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    }
+    atomic_store(&bench->control.stop, true);
+    double from = clock_monotonic();
+    join(bench);
+    assert_true(clock_monotonic() - from < 8);
+    tear_down(bench);
+}
+
+static void a_used_up_quota_stops_everybody_and_fails_nothing(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(7);
+    bench->rig->geocoder.distant = true;
+    bench->rig->geocoder.latency_ms = 5;
+    limiter_set_rate(bench->parts.limiter, 1500);
+    start(bench);
+    wait_taken(bench, 300);
+    bench->rig->geocoder.trouble = RIG_QUOTA;
+    double end = clock_monotonic() + 20;
+    while (!geocode_idle(bench->pool)) {
+        assert_true(clock_monotonic() < end);
+        usleep(1000);
+    }
+    uint64_t asked = bench->figures.asked;
+    geocode_wake(bench->pool); /* nobody begins anew */
+    join(bench);
+    assert_int_equal(bench->figures.asked, asked);
+    assert_int_equal(bench->failures, 1);
+    assert_int_equal(bench->failure.code, ERROR_STATE);
+    assert_string_equal(bench->failure.message, "quota: the geocoder says: told to (HTTP 402); "
+                                                "resume when it is renewed");
+    assert_true(bench->taken < COUNT);
+    assert_int_equal(failed_points(bench, CAUSE_NONE, 0), 0);
+    uint32_t share;
+    assert_true(claims_next(bench->parts.claims, &share));
+    tear_down(bench);
+}
+
 static void workers_come_and_go_and_nothing_is_asked_twice(void **state)
 {
     (void)state;
@@ -312,6 +480,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_point_is_asked_once),
         cmocka_unit_test(transient_failures_are_asked_again_permanent_ones_not),
+        cmocka_unit_test(faults_that_may_pass_are_asked_so_often_and_no_more),
+        cmocka_unit_test(retries_keep_to_their_budget),
+        cmocka_unit_test(a_geocoder_that_goes_down_is_waited_for),
+        cmocka_unit_test(a_stop_does_not_wait_for_a_geocoder_that_is_down),
+        cmocka_unit_test(a_stop_waits_only_so_long_for_what_hangs),
+        cmocka_unit_test(a_used_up_quota_stops_everybody_and_fails_nothing),
         cmocka_unit_test(workers_come_and_go_and_nothing_is_asked_twice),
         cmocka_unit_test(stop_hands_over_what_was_in_flight),
         cmocka_unit_test(abandon_ends_at_once),
