@@ -195,14 +195,21 @@ static int read_row(struct csv_reply *csv, struct error *err)
                           &place.address, answer, err);
 }
 
-/* row_is_whole: as many fields as the header, and not cut short in a coordinate. */
-static bool row_is_whole(const struct csv_reply *csv)
+/* may_be_unended: a row without a line end is the last of a reply, or was cut short. It is taken
+ * for the last when it is the only one that is missing and ends in no coordinate. */
+static bool may_be_unended(const struct csv_reply *csv)
 {
     size_t last = csv->columns - 1;
-    if (csv->row.fields != csv->columns)
-        return false;
-    return csv->row.ended ||
-           (last != csv->column[VALUE_LATITUDE] && last != csv->column[VALUE_LONGITUDE]);
+    size_t missing = 0;
+    for (size_t i = 0; i < csv->count; i++)
+        missing += row_missing(&csv->answers[i]);
+    return missing == 1 && last != csv->column[VALUE_LATITUDE] &&
+           last != csv->column[VALUE_LONGITUDE];
+}
+
+static bool row_is_whole(const struct csv_reply *csv)
+{
+    return csv->row.fields == csv->columns && (csv->row.ended || may_be_unended(csv));
 }
 
 int addok_read_csv(struct network_session *session, const struct point *points, size_t count,
