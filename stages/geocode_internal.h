@@ -119,6 +119,7 @@ struct worker {
     double judged_at;      /* of retry_judge */
     uint64_t random;
     double busy_from;
+    uint32_t date; /* clock_unix */
     bool failed;
     struct error error;
 };
@@ -170,10 +171,11 @@ void *worker_thread(void *worker);
 
 void worker_fail(struct worker *worker, const struct error *err);
 
-/* The time a worker works, as the meter counts it. */
+/* The time a worker works, as the meter counts it. What is settled meanwhile has one date. */
 static inline void worker_begin_busy(struct worker *worker)
 {
     worker->busy_from = clock_monotonic();
+    worker->date = clock_unix();
 }
 
 static inline void worker_end_busy(const struct worker *worker)

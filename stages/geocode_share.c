@@ -169,7 +169,7 @@ int worker_settle(struct worker *worker, const struct question *question,
                   const struct answer *answer, struct error *err)
 {
     struct share_work *share = question->share;
-    if (share_settle(share, question, answer, clock_unix(), err) != 0)
+    if (share_settle(share, question, answer, worker->date, err) != 0)
         return -1;
     if (share->left == 0)
         return finish_share(worker, share, err);

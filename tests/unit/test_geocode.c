@@ -461,6 +461,9 @@ static void a_damaged_point_file_is_reported(void **state)
     int fd = open(path, O_RDWR);
     assert_int_equal(pwrite(fd, "x", 1, 100), 1);
     close(fd);
+    bench->rig->geocoder.distant = true; /* so that points wait to be asked again */
+    bench->rig->geocoder.error_every = 3;
+    bench->settings.retries = 100;
     start(bench);
     double end = clock_monotonic() + 20;
     while (atomic_load(&bench->failures) == 0) {
@@ -471,6 +474,13 @@ static void a_damaged_point_file_is_reported(void **state)
     join(bench);
     assert_int_equal(bench->failure.code, ERROR_CORRUPT);
     assert_non_null(strstr(bench->failure.message, path));
+    assert_int_equal(failed_points(bench, CAUSE_NONE, 0), 0);
+    uint32_t share;
+    unsigned back = 0;
+    assert_int_equal(claims_active(bench->parts.claims), 0);
+    while (claims_next(bench->parts.claims, &share))
+        back++;
+    assert_int_equal(back, 4); /* each has a point that was not answered */
     free(path);
     tear_down(bench);
 }
