@@ -71,6 +71,7 @@ class Refreshd:
         self.log = self.root / "log"
         self.asked_log = self.root / "asked"
         self.process = None
+        self.wrapper = []  # a command to run the daemon by
         self.keys = {"cache.directory": self.cache, "refresh.state_directory": self.state,
                      "control.socket": self.socket, "http.listen": ""}
         self.configure(**keys)
@@ -104,8 +105,8 @@ class Refreshd:
 
     def start(self, wait=True):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([REFRESHD, "--config", self.config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.wrapper, REFRESHD, "--config", self.config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if wait:
             wait_for(self.answers, what="refreshd to answer")
         return self

@@ -142,7 +142,7 @@ class StubGeocoder:
 def use(refreshd, stub, **keys):
     """Let refreshd ask this stub; keys are config keys without their section."""
     refreshd.configure(geocoder__provider=stub.provider, geocoder__url=stub.url,
-                       gate__max_country_changed="100%", refresh__workers=2,
+                       gate__max_country_changed="100%", refresh__workers=2, refresh__point_files=64,
                        **{f"geocoder__{name}": value for name, value in keys.items()})
     if "key" in stub.options:
         path = refreshd.root / "geocoder-key"

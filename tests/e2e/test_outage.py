@@ -1,5 +1,7 @@
 """A geocoder that is down, refuses, or is paid up: the run waits or pauses, says why, and goes on."""
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -130,13 +132,66 @@ def test_down_from_the_start_and_stopped(refreshd):
 
 
 def test_a_name_that_does_not_exist(refreshd):
-    refreshd.load(POINTS)
-    refreshd.configure(geocoder__provider="nominatim", geocoder__url="http://nowhere.invalid")
-    refreshd.start()
-    refreshd.ctl("start")
-    status = with_reason(refreshd, "nowhere.invalid", seconds=15)
-    assert status["state"] == "refreshing" and status["points"]["failed"] == 0
-    refreshd.ctl("cancel")
+    with resolver(refreshd, answers=True):
+        refreshd.load(POINTS)
+        refreshd.configure(geocoder__provider="nominatim", geocoder__url="http://nowhere.invalid")
+        refreshd.start()
+        refreshd.ctl("start")
+        status = with_reason(refreshd, "reach", "nowhere.invalid", seconds=15)
+        assert status["state"] == "refreshing" and status["points"]["failed"] == 0
+        refreshd.ctl("cancel")
+
+
+def test_names_that_are_never_resolved(refreshd):
+    """A name server that drops everything delays no pause and no stop."""
+    with resolver(refreshd, answers=False):
+        refreshd.load(POINTS)
+        refreshd.configure(geocoder__provider="nominatim", geocoder__url="http://nowhere.invalid")
+        refreshd.start()
+        refreshd.ctl("start")
+        status = with_reason(refreshd, "reach", "nowhere.invalid", seconds=15)
+        assert status["state"] == "refreshing" and status["points"]["failed"] == 0
+        time.sleep(1.5)
+        began = time.monotonic()
+        refreshd.ctl("pause")
+        assert time.monotonic() - began < 4 * SLOW
+        refreshd.ctl("resume")
+        time.sleep(0.5)
+        began = time.monotonic()
+        refreshd.stop()
+        assert time.monotonic() - began < 5 * SLOW
+
+
+@contextlib.contextmanager
+def resolver(refreshd, answers):
+    """Let refreshd alone see a name server that knows no name, or says nothing at all."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    host = f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250}.53"
+    line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    line.bind((host, 53))
+
+    def serve():
+        while True:
+            query, asker = line.recvfrom(2000)
+            if not query:
+                return
+            if answers:  # the same question, marked as a reply: no such name
+                line.sendto(query[:2] + b"\x81\x83" + query[4:], asker)
+    thread = threading.Thread(target=serve)
+    thread.start()
+    (refreshd.root / "resolv.conf").write_text(f"nameserver {host}\n")
+    refreshd.wrapper = ["unshare", "--mount", "sh", "-c",
+                        'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+                        refreshd.root / "resolv.conf"]
+    try:
+        yield
+    finally:
+        refreshd.kill()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", (host, 53))
+        thread.join()
+        line.close()
 
 
 QUOTA = [("nominatim", "status status=402", "quota"),

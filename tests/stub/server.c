@@ -167,10 +167,12 @@ static void answer(struct connection *connection, const struct request *request)
     connection->continued = false;
     connection->keep_alive = request->keep_alive;
     stub_answer(connection->server->stub, connection->number, request, &connection->reply);
-    if (connection->reply.delay_ms > 0)
+    if (connection->reply.delay_ms > 0) {
+        uv_update_time(connection->server->loop); /* it begins now, not when the loop last woke */
         (void)uv_timer_start(&connection->timer, on_delay, connection->reply.delay_ms, 0);
-    else
+    } else {
         deliver(connection);
+    }
 }
 
 /* Take requests out of what came, one at a time: the next one waits for the reply. */

@@ -240,10 +240,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return 0;
     struct request request = request_of(stream);
     stub_answer(http2->stub, http2->connection, &request, &stream->reply);
-    if (stream->reply.delay_ms > 0)
+    if (stream->reply.delay_ms > 0) {
+        uv_update_time(http2->loop);
         (void)uv_timer_start(&stream->timer, on_delay, stream->reply.delay_ms, 0);
-    else
+    } else {
         submit(stream);
+    }
     return 0;
 }
 
