@@ -5,41 +5,61 @@
 
 #include "cachefmt/cache.h"
 
-#define METRES_PER_UNIT (EARTH_RADIUS_METRES * 3.14159265358979323846 / 1.8e9)
+#define UNITS_PER_METRE (1.8e9 / (EARTH_RADIUS_METRES * 3.14159265358979323846))
 #define UNITS_PER_RADIAN (1.8e9 / 3.14159265358979323846)
 #define CHUNK 16384 /* queries of a batch sorted by tile at once */
+
+/* Where a query lies in its tile. */
+struct place {
+    uint32_t tile;
+    uint64_t up, right; /* to the nearer edge, in units by rows and by columns of the grid */
+};
 
 /* A search of one query in progress: hit->row is UINT64_MAX until something is found. */
 struct lookup {
     const struct cache *cache;
     struct grid grid;
     struct point query;
+    struct place place;
     double radius;
     struct cache_hit *hit;
 };
 
-static double reach_of(const struct lookup *lookup)
+static inline uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline struct place place_of(struct grid grid, struct point query)
+{
+    const uint64_t height = 2ULL * LATITUDE_LIMIT, width = 2ULL * LONGITUDE_LIMIT;
+    uint32_t row = grid_row(grid, query.lat), column = grid_column(grid, query.lon);
+    uint64_t up = (uint64_t)((int64_t)query.lat + LATITUDE_LIMIT) * grid.rows - row * height;
+    uint64_t right =
+        (uint64_t)((int64_t)query.lon + LONGITUDE_LIMIT) * grid.columns - column * width;
+    return (struct place){
+        .tile = row * grid.columns + column,
+        .up = lesser(up, height - up),
+        .right = lesser(right, width - right),
+    };
+}
+
+static inline double reach_of(const struct lookup *lookup)
 {
     return lookup->hit->row == UINT64_MAX ? lookup->radius : lookup->hit->distance;
 }
 
-/* Does everything within reach metres lie in the query's own tile? May say no when it does. The
- * cosine of a latitude is at least 1 - latitude / 90 degrees, and asin(x) <= 1.1 x up to 0.5. */
-static bool stays_in_tile(struct grid grid, struct point query, double reach)
+/* Does everything within reach lie in the query's own tile? May say no when it does. The cosine of
+ * a latitude is at least 1 - latitude / 90 degrees, and asin(x) <= 1.1 x up to 0.5. */
+static inline bool stays_in_tile(const struct lookup *lookup)
 {
-    double up = reach / METRES_PER_UNIT + 2;
-    double cosine = 1 - fabs((double)query.lat) / LATITUDE_LIMIT;
+    double up = reach_of(lookup) * UNITS_PER_METRE + 2;
+    double cosine = 1 - fabs((double)lookup->query.lat) * (1.0 / LATITUDE_LIMIT);
     if (!(up < 0.5 * UNITS_PER_RADIAN * cosine))
         return false;
     double right = 1.1 * up / cosine + 2;
-    double lon = query.lon, lat = query.lat;
-    if (lon - right < -LONGITUDE_LIMIT || lon + right >= LONGITUDE_LIMIT)
-        return false;
-    uint32_t row = grid_row(grid, query.lat), column = grid_column(grid, query.lon);
-    return grid_row(grid, (int32_t)(lat - up)) == row &&
-           grid_row(grid, (int32_t)(lat + up)) == row &&
-           grid_column(grid, (int32_t)(lon - right)) == column &&
-           grid_column(grid, (int32_t)(lon + right)) == column;
+    return up * lookup->grid.rows < (double)lookup->place.up &&
+           right * lookup->grid.columns < (double)lookup->place.right;
 }
 
 static int search_tile(struct lookup *lookup, uint32_t tile, struct error *err)
@@ -131,7 +151,7 @@ static int search_around(struct lookup *lookup, struct error *err)
 /* Go on after the home tile, when that could change anything. */
 static int search_rest(struct lookup *lookup, struct error *err)
 {
-    if (!(lookup->radius >= 0) || stays_in_tile(lookup->grid, lookup->query, reach_of(lookup)))
+    if (!(lookup->radius >= 0) || stays_in_tile(lookup))
         return 0;
     return grid_tiles(lookup->grid) == 1 ? 0 : search_around(lookup, err);
 }
@@ -148,10 +168,10 @@ int cache_nearest(const struct cache *cache, struct point query, double radius,
 {
     struct cache_hit found = {.row = UINT64_MAX};
     struct grid grid = cache_grid(cache);
-    struct lookup lookup = {cache, grid, query, radius, &found};
     if (!point_is_valid(query))
         return refuse_point(query, err);
-    if (search_tile(&lookup, grid_tile(grid, query), err) != 0 || search_rest(&lookup, err) != 0)
+    struct lookup lookup = {cache, grid, query, place_of(grid, query), radius, &found};
+    if (search_tile(&lookup, lookup.place.tile, err) != 0 || search_rest(&lookup, err) != 0)
         return -1;
     if (found.row == UINT64_MAX)
         return 0;
@@ -271,7 +291,8 @@ static int search_chunk(const struct cache *cache, struct scratch *scratch,
             hit->row = nearest->row;
             hit->distance = nearest->distance;
         }
-        struct lookup lookup = {cache, grid, scratch->queries[i], radius, hit};
+        struct point query = scratch->queries[i];
+        struct lookup lookup = {cache, grid, query, place_of(grid, query), radius, hit};
         if (search_rest(&lookup, err) != 0)
             return -1;
     }

@@ -15,6 +15,7 @@ static inline size_t place_in_node(const uint64_t *keys, uint64_t code)
 #if LANES == 8
     __m512i wanted = _mm512_set1_epi64((long long)code);
     unsigned not_above = 0;
+#pragma GCC unroll 4
     for (size_t i = 0; i < FANOUT; i += 8)
         not_above += (unsigned)__builtin_popcount(
             _mm512_cmple_epu64_mask(_mm512_loadu_si512(keys + i), wanted));
@@ -23,6 +24,7 @@ static inline size_t place_in_node(const uint64_t *keys, uint64_t code)
     /* Signed comparison is right: no code of a valid point, nor the padding, has the top bit. */
     __m256i wanted = _mm256_set1_epi64x((long long)code);
     __m256i above = _mm256_setzero_si256();
+#pragma GCC unroll 8
     for (size_t i = 0; i < FANOUT; i += 4)
         above = _mm256_sub_epi64(
             above, _mm256_cmpgt_epi64(_mm256_loadu_si256((const __m256i_u *)(keys + i)), wanted));

@@ -54,6 +54,16 @@ static inline void prefetch_block(const struct quadtree *tree, size_t block)
         __builtin_prefetch(points + i);
 }
 
+/* The blocks beside home as well, which every second search goes on to. */
+static inline void prefetch_around(const struct quadtree *tree, size_t home)
+{
+    prefetch_block(tree, home);
+    if (home > 0)
+        prefetch_block(tree, home - 1);
+    if (home + 1 < tree->blocks)
+        prefetch_block(tree, home + 1);
+}
+
 #if LANES > 2
 static inline uint64_t spread_bits(uint32_t value)
 {
@@ -157,12 +167,11 @@ static inline numbers differences_from(integers centre, const struct point *poin
 static inline float look(const struct point *points, const struct seeker *seeker,
                          numbers squares[VECTORS])
 {
-    const uint64_t query = (uint32_t)seeker->query.lat | (uint64_t)(uint32_t)seeker->query.lon
-                                                             << 32;
     typedef uint64_t pairs __attribute__((vector_size(4 * WIDTH)));
-    const integers centre = (integers)((pairs){0} + query);
+    const uint64_t lat = (uint32_t)seeker->query.lat, lon = (uint32_t)seeker->query.lon;
+    const integers centre = (integers)((pairs){0} + (lat | lon << 32));
     const numbers cosine = (numbers){0} + seeker->cosine;
-    numbers least;
+    numbers least = (numbers){0} + INFINITY;
 #pragma GCC unroll 8
     for (size_t i = 0; i < VECTORS; i++) {
         numbers a = differences_from(centre, points + i * WIDTH);
@@ -170,7 +179,7 @@ static inline float look(const struct point *points, const struct seeker *seeker
         numbers up = __builtin_shufflevector(a, b, EVENS);
         numbers right = __builtin_shufflevector(a, b, ODDS) * cosine;
         squares[i] = up * up + right * right;
-        least = i == 0 ? squares[i] : lesser(squares[i], least);
+        least = lesser(squares[i], least);
     }
     return least_number(least);
 }
@@ -286,8 +295,10 @@ static inline bool set_margin(struct seeker *seeker, double reach)
 
 /* visit_home: visit the first block. Returns false when the plane is no measure for what is near;
  * else *around is the rectangle of everything as near as the best, or as the radius. */
-static inline bool visit_home(const struct quadtree *tree, struct seeker *seeker,
-                              struct scope scope, struct rectangle *around)
+static inline __attribute__((always_inline)) bool visit_home(const struct quadtree *tree,
+                                                             struct seeker *seeker,
+                                                             struct scope scope,
+                                                             struct rectangle *around)
 {
     struct point room[BLOCK];
     numbers squares[VECTORS];
@@ -440,9 +451,10 @@ static unsigned cut(struct rectangle whole, struct rectangle parts[PARTS])
 /* plan: the parts of a rectangle still to visit; what lies in the home block is done. Most begin in
  * a block beside it, which the directory's keys around it tell at once; the blocks of the others
  * (UNKNOWN) must be found. */
-static unsigned plan(const struct quadtree *tree, size_t home, struct rectangle whole,
-                     struct part out[PARTS])
+static unsigned plan(const struct quadtree *tree, const struct seeker *seeker,
+                     struct rectangle whole, struct part out[PARTS])
 {
+    size_t home = seeker->home;
     struct rectangle parts[PARTS];
     const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
     uint64_t low = home == 0 ? 0 : first_codes[home];
@@ -452,7 +464,8 @@ static unsigned plan(const struct quadtree *tree, size_t home, struct rectangle 
     unsigned pieces = cut(whole, parts);
     unsigned n = 0;
     for (unsigned i = 0; i < pieces; i++) {
-        if (parts[i].low >= low && parts[i].high < next)
+        if ((parts[i].low >= low && parts[i].high < next) ||
+            planar_to(seeker, parts[i]) > seeker->limit)
             continue;
         out[n].rectangle = parts[i];
         out[n].block = parts[i].low < before  ? UNKNOWN
@@ -505,7 +518,7 @@ static __attribute__((noinline)) void search_further(const struct quadtree *tree
                                                      struct seeker *seeker, struct rectangle around)
 {
     struct part parts[PARTS];
-    unsigned n = plan(tree, seeker->home, around, parts);
+    unsigned n = plan(tree, seeker, around, parts);
     find_parts(tree, parts, n);
     for (unsigned i = 0; i < n; i++)
         visit_part(tree, seeker, &parts[i]);
@@ -518,6 +531,7 @@ void SEARCH_ONE(const struct quadtree *tree, struct point query, struct scope sc
     struct rectangle around;
     begin(&seeker, query, scope);
     find_blocks(tree, &seeker.code, 1, &seeker.home);
+    prefetch_around(tree, seeker.home);
     if (visit_home(tree, &seeker, scope, &around)) {
         unsigned beside = blocks_around(tree, seeker.home, around);
         if (beside & AROUND_BEFORE)
@@ -562,7 +576,7 @@ static inline void visit_first(const struct quadtree *tree, struct seeker *seeke
         add_visit(tree, rest, number, seeker->home + 1);
     if (!(beside & AROUND_FURTHER))
         return;
-    unsigned more = plan(tree, seeker->home, around, rest->parts + rest->planned);
+    unsigned more = plan(tree, seeker, around, rest->parts + rest->planned);
     for (unsigned i = 0; i < more; i++)
         rest->parts[rest->planned++].seeker = number;
 }

@@ -4,7 +4,7 @@
 
 double radius_haversine(double radius)
 {
-    double half = radius / (2 * EARTH_RADIUS_METRES);
+    double half = radius * (1 / (2 * EARTH_RADIUS_METRES));
     if (!(half < PI / 2))
         return radius > 0 ? 2.0 : -1.0;
     if (half < 0)
@@ -44,7 +44,7 @@ static inline enum build build_for_processor(void)
 
 struct scope scope_of(double radius)
 {
-    double units = radius / (EARTH_RADIUS_METRES * RADIANS_PER_UNIT);
+    double units = radius * (1 / (EARTH_RADIUS_METRES * RADIANS_PER_UNIT));
     double square = units * units * (1 + 1e-6) + 1e-6;
     return (struct scope){
         .radius = radius,
