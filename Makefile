@@ -26,7 +26,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize
 # Recursive on purpose: the packages may be installed by the deps target of the same make.
 PKG_LIBS = $(shell pkg-config --libs $(LIBRARIES))
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DREFRESHD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/generated \
-	$(OPT) -g -ffp-contract=off $(WARNINGS) $(if $(WERROR),-Werror) $(SAN_FLAGS) -pthread $(CFLAGS)
+	$(OPT) -g -ffp-contract=off -fno-math-errno $(WARNINGS) $(if $(WERROR),-Werror) $(SAN_FLAGS) -pthread $(CFLAGS)
 ALL_LDFLAGS = $(SAN_FLAGS) -pthread $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm
 ifeq ($(SAN),thread)
