@@ -114,6 +114,27 @@ static void whole_requests_are_granted_within_the_rate(void **state)
             }
 }
 
+static void requests_of_all_sizes_together_keep_to_the_rate(void **state)
+{
+    (void)state;
+    static const double rates[] = {10, 99, 150, 250, 390, 1000};
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
+        struct limiter *limiter = make_limiter(rates[r]);
+        limiter_set_batch(limiter, 100);
+        for (double now = 50; now < 250;) {
+            double wait = 0;
+            size_t wanted = random_share() < 0.5 ? 100 : 1 + (size_t)(random_share() * 99);
+            size_t granted = limiter_take_at(limiter, now, wanted, &wait);
+            if (granted > 0)
+                note(now, granted);
+            now += granted > 0 ? 1e-6 : wait + 0.02 * random_share();
+        }
+        assert_true(fullest_second() <= (size_t)rates[r]);
+        assert_true((double)grants.total > 0.6 * rates[r] * 200);
+        limiter_free(limiter);
+    }
+}
+
 static void most_of_the_rate_is_used(void **state)
 {
     (void)state;
@@ -425,6 +446,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_second_holds_more_than_the_rate),
         cmocka_unit_test(whole_requests_are_granted_within_the_rate),
+        cmocka_unit_test(requests_of_all_sizes_together_keep_to_the_rate),
         cmocka_unit_test(most_of_the_rate_is_used),
         cmocka_unit_test(idle_time_gives_no_burst),
         cmocka_unit_test(without_a_rate_everything_is_granted),
