@@ -1,9 +1,13 @@
 #include "geocoder/batch.h"
 #include "geocoder/providers.h"
 
-/* An address farther than this from its point belongs to another one. Rows have no identity but
- * their place in the list, so this is what shows a list that has slipped. */
+/* Rows have no identity but their place in the list, so distances have to show a list that has
+ * slipped. An address farther than SLIPPED_METRES from its point belongs to another one; so does
+ * one to which the point's neighbour in the list was given an address much nearer to the point:
+ * points are asked in Morton order, and that address would have been the answer. */
 #define SLIPPED_METRES 25000.0
+#define MUCH_NEARER 3.0 /* times */
+#define MUCH_NEARER_METRES 100.0
 
 static const struct json_field label_fields[] = {
     {FIELD_LABEL, {"full_address", "place_formatted"}},
@@ -132,8 +136,35 @@ static void read_context(struct network_session *session, const cJSON *context,
     read_fields(session, locality, locality_fields[has_city], address);
 }
 
-/* One FeatureCollection of the batch. alone: there is no other it could belong to. */
-static int read_item(struct network_session *session, struct point point, bool alone,
+/* Where a FeatureCollection's address lies; false when it does not say. */
+static bool item_position(const cJSON *item, struct point *out)
+{
+    const cJSON *feature;
+    return item != NULL && first_of(item, "features", &feature) && feature != NULL &&
+           feature_position(feature, cJSON_GetObjectItemCaseSensitive(feature, "properties"), out);
+}
+
+static bool much_nearer(struct point point, const cJSON *item, double metres)
+{
+    struct point position;
+    return item_position(item, &position) &&
+           point_distance(point, position) * MUCH_NEARER + MUCH_NEARER_METRES < metres;
+}
+
+/* Does the address at position belong to another point of the list? A list of one has no other. */
+static bool has_slipped(struct point point, struct point position, const cJSON *item, size_t place)
+{
+    const cJSON *before = place == 0 ? NULL : item->prev, *after = item->next;
+    if (before == NULL && after == NULL)
+        return false;
+    double metres = point_distance(point, position);
+    return metres > SLIPPED_METRES ||
+           (metres > MUCH_NEARER_METRES &&
+            (much_nearer(point, before, metres) || much_nearer(point, after, metres)));
+}
+
+/* One FeatureCollection of the batch. place: its number in the list. */
+static int read_item(struct network_session *session, struct point point, size_t place,
                      const cJSON *item, const struct geocoder_reply *reply, struct answer *answer,
                      struct error *err)
 {
@@ -154,7 +185,7 @@ static int read_item(struct network_session *session, struct point point, bool a
         return 0;
     }
     bool known = feature_position(feature, properties, &position);
-    if (known && !alone && point_distance(point, position) > SLIPPED_METRES) {
+    if (known && has_slipped(point, position, item, place)) {
         fail_one(session, reply, CAUSE_MISSING_ROW, true,
                  "the reply to a batch has an address of another place for this point", answer);
         return 0;
@@ -185,7 +216,7 @@ static int mapbox_read(void *context, const struct point *points, size_t count,
     }
     const cJSON *item = batch->child;
     for (size_t i = 0; i < count; i++, item = item->next) {
-        if (read_item(session, points[i], count == 1, item, reply, &answers[i], err) != 0)
+        if (read_item(session, points[i], i, item, reply, &answers[i], err) != 0)
             return -1;
     }
     return 0;

@@ -1,5 +1,5 @@
-/* Pelias: GET /v1/reverse, one point a request. Errors are listed inside the reply, also in one
- * with status 200. */
+/* Pelias: GET /v1/reverse, one point a request; hosted ones want a key. Errors are listed inside
+ * the reply, also in one with status 200. */
 #include "geocoder/network.h"
 #include "geocoder/providers.h"
 
@@ -21,14 +21,15 @@ static const struct json_field property_fields[] = {
 static int pelias_ask(void *context, const struct point *points, size_t count,
                       struct geocoder_request *request, struct error *err)
 {
-    const struct geocoder_settings *settings =
-        ((const struct network_session *)context)->network->settings;
+    const struct network *network = ((const struct network_session *)context)->network;
+    const struct geocoder_settings *settings = network->settings;
     (void)count;
     query_begin(request, "/v1/reverse");
     if (query_degrees(request, "point.lat", points[0].lat, err) != 0 ||
         query_degrees(request, "point.lon", points[0].lon, err) != 0 ||
         query_text(request, "size", "1", err) != 0 ||
-        query_kilometres(request, "boundary.circle.radius", settings->max_distance, err) != 0)
+        query_kilometres(request, "boundary.circle.radius", settings->max_distance, err) != 0 ||
+        query_text(request, "api_key", network->key, err) != 0)
         return -1;
     return query_text(request, "lang", settings->language, err);
 }

@@ -32,7 +32,7 @@ void rig_provider_open(struct provider_rig *rig, const struct geocoder_settings 
     assert_int_equal(fclose(file), 0);
     const struct geocoder_provider *provider = geocoder_find(settings->provider);
     assert_non_null(provider);
-    if (provider->needs_key)
+    if (provider->needs_key || settings->key_file != NULL)
         used.key_file = path;
     if (used.url == NULL)
         used.url = "http://127.0.0.1:1";

@@ -17,7 +17,7 @@ struct provider_rig {
 };
 
 /* Changes nothing but what it is about. provider is required; a key file with RIG_KEY is made where
- * needed; without url it is http://127.0.0.1:1. */
+ * needed or key_file is set; without url it is http://127.0.0.1:1. */
 void rig_provider_open(struct provider_rig *rig, const struct geocoder_settings *settings);
 void rig_provider_close(struct provider_rig *rig);
 

@@ -175,6 +175,24 @@ static void addresses_of_other_points_are_failures(void **state)
     batch_close(&rig);
 }
 
+/* Points of one town, 2 km from each other. */
+static void swapped_addresses_of_a_town_are_failures(void **state)
+{
+    (void)state;
+    struct batch_rig rig;
+    batch_open(&rig, &settings);
+    for (int i = 0; i < 4; i++)
+        rig.points[i] = (struct point){.lat = 400000000 + i * 200000, .lon = 20000000};
+    batch_read(&rig, 200,
+               "{\"batch\":[" LABEL("2,40.0003", "A") "," LABEL("2,40.0403", "C") "," LABEL(
+                   "2,40.0203", "B") "," LABEL("2,40.0603", "D") "]}");
+    batch_expect_label(&rig, 0, "A");
+    batch_expect_failed(&rig, 1, CAUSE_MISSING_ROW, true, "another place");
+    batch_expect_failed(&rig, 2, CAUSE_MISSING_ROW, true, "another place");
+    batch_expect_label(&rig, 3, "D");
+    batch_close(&rig);
+}
+
 static void an_item_may_fail_alone(void **state)
 {
     (void)state;
@@ -252,6 +270,7 @@ int main(void)
         cmocka_unit_test(items_belong_to_points_by_place),
         cmocka_unit_test(another_count_fails_all),
         cmocka_unit_test(addresses_of_other_points_are_failures),
+        cmocka_unit_test(swapped_addresses_of_a_town_are_failures),
         cmocka_unit_test(an_item_may_fail_alone),
         cmocka_unit_test(a_refused_batch_fails_whole),
         cmocka_unit_test(a_cut_reply_holds_no_address),

@@ -44,6 +44,9 @@ static void asks_for_the_nearest_address(void **state)
                                 .provider = "pelias", .language = "de", .max_distance = 0.5});
     expect_asked("/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1"
                  "&boundary.circle.radius=0.001&lang=de");
+    rig_provider_open(&rig, &(struct geocoder_settings){.provider = "pelias", .key_file = "own"});
+    expect_asked("/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1"
+                 "&api_key=s3cret%2FKey");
 }
 
 static void an_address_is_found(void **state)
