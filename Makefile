@@ -17,7 +17,8 @@ PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev li
 	libxxhash-dev libinih-dev libsystemd-dev
 TEST_PACKAGES := clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl
-BENCH_PACKAGES := g++ libnanoflann-dev python3 time
+BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
+	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wformat=2 \

@@ -14,6 +14,8 @@ line() { # name ours theirs unit
 "$build/bench/bench_nearest" "$points"
 "$build/bench/bench_pair" "$points"
 
+"$here/network.sh"
+
 read -r speed memory < <("$here/line.sh" "$points")
 read -r speed4 memory4 < <("$here/line.sh" $((4 * points)))
 work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
