@@ -69,6 +69,9 @@ static bool fail_point(unsigned number, struct answer *answer)
     } else if (trouble == RIG_QUOTA) {
         answer->cause = CAUSE_QUOTA;
         answer->status = 402;
+    } else if (trouble == RIG_BUSY) {
+        answer->cause = CAUSE_HTTP_429;
+        answer->status = 429;
     } else if (one_in(geocoder->error_every, number)) {
         answer->cause = CAUSE_HTTP_5XX;
         answer->status = 500;

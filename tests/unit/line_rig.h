@@ -16,6 +16,7 @@ enum rig_trouble {
     RIG_WELL,
     RIG_DOWN,  /* no connection; what was asked before is reset */
     RIG_QUOTA, /* used up */
+    RIG_BUSY,  /* HTTP 429 */
 };
 
 /* What the geocoder does; every K-th point by its number, 0 = none. */

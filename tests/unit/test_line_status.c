@@ -1,0 +1,127 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/unit/line_rig.h"
+
+#define COUNT 2000
+
+/* Wait until the run is refreshed with `words` in the reason ("" = without one). */
+static void wait_reason(struct line *line, const char *words, struct line_status *status)
+{
+    double end = clock_monotonic() + 30;
+    for (;;) {
+        line_status(line, status);
+        bool fits =
+            words[0] != '\0' ? strstr(status->reason, words) != NULL : status->reason[0] == '\0';
+        if (status->state == LINE_REFRESHING && fits &&
+            status->run.counts.settled[SETTLED_FOUND] > 0)
+            return;
+        if (clock_monotonic() > end)
+            fail_msg("waited for \"%s\" in state %s (%s)", words, line_state_names[status->state],
+                     status->reason);
+        usleep(1000);
+    }
+}
+
+/* A run at a slow pace that has begun to get answers. */
+static struct line *begin(struct rig **rig)
+{
+    struct line_status status;
+    *rig = rig_open(COUNT);
+    (*rig)->geocoder.distant = true;
+    (*rig)->geocoder.latency_ms = 5;
+    (*rig)->parameters.rate = 1000;
+    struct line *line = rig_line(*rig);
+    rig_start(*rig, line);
+    wait_reason(line, "", &status);
+    return line;
+}
+
+static void end(struct rig *rig, struct line *line)
+{
+    struct line_status status;
+    rig->geocoder.trouble = RIG_WELL;
+    rig_wait(line, LINE_IDLE, &status);
+    assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
+    assert_int_equal(status.last_run.counts.settled[SETTLED_FAILED], 0);
+    line_close(line);
+    rig_close(rig);
+}
+
+static void a_geocoder_that_is_down_is_told(void **state)
+{
+    (void)state;
+    struct rig *rig;
+    struct line_status status;
+    struct error err;
+    struct line *line = begin(&rig);
+    rig->geocoder.trouble = RIG_DOWN;
+    wait_reason(line, "the geocoder can't be reached for ", &status);
+    assert_non_null(strstr(status.reason, " s: told to; asking again once a second"));
+    assert_true(status.eta < 0 && status.unreachable);
+    double from = clock_monotonic();
+    assert_int_equal(line_pause(line, "by hand", &err), 0);
+    rig_wait(line, LINE_PAUSED, &status);
+    assert_string_equal(status.reason, "by hand");
+    assert_int_equal(line_resume(line, &err), 0);
+    wait_reason(line, "can't be reached", &status);
+    assert_true(clock_monotonic() - from < 5);
+    end(rig, line);
+}
+
+static void a_used_up_quota_pauses_until_a_person_resumes(void **state)
+{
+    (void)state;
+    struct rig *rig;
+    struct line_status status;
+    struct error err;
+    struct line *line = begin(&rig);
+    rig->geocoder.trouble = RIG_QUOTA;
+    rig_wait(line, LINE_PAUSED, &status);
+    assert_string_equal(status.reason, "quota: the geocoder says: told to (HTTP 402); resume when "
+                                       "it is renewed");
+    assert_int_equal(status.run.counts.settled[SETTLED_FAILED], 0);
+    assert_int_equal(rig->events_failed, 0);
+    assert_int_equal(line_resume(line, &err), 0);
+    sleep(1); /* still used up: it pauses again */
+    rig_wait(line, LINE_PAUSED, &status);
+    rig->geocoder.trouble = RIG_WELL;
+    assert_int_equal(line_resume(line, &err), 0);
+    end(rig, line);
+}
+
+static void refusals_are_told_with_the_pace(void **state)
+{
+    (void)state;
+    struct rig *rig;
+    struct line_status status;
+    struct error err;
+    struct line *line = begin(&rig);
+    rig->geocoder.trouble = RIG_BUSY;
+    wait_reason(line, "the geocoder refuses (HTTP 429); quiet for ", &status);
+    rig->geocoder.trouble = RIG_WELL;
+    wait_reason(line, "points/s: the geocoder refused (HTTP 429)", &status);
+    assert_non_null(strstr(status.reason, "backing off to "));
+    assert_true(status.rate > 0 && status.rate <= 500);
+    assert_int_equal(line_cancel(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    line_close(line);
+    rig_close(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_geocoder_that_is_down_is_told),
+        cmocka_unit_test(a_used_up_quota_pauses_until_a_person_resumes),
+        cmocka_unit_test(refusals_are_told_with_the_pace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
