@@ -211,6 +211,10 @@ static void choose_protocol(struct connection *connection)
     stub->journal.http2++;
     connection->http2 =
         http2_open(connection->server->loop, stub, connection->number, send_http2, connection);
+    if (connection->closing) { /* the client has gone, and its first bytes showed it */
+        http2_close(connection->http2);
+        connection->http2 = NULL;
+    }
 }
 
 static void receive_secure(struct connection *connection, const void *data, size_t size)
