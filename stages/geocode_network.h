@@ -51,6 +51,7 @@ struct call {
     struct buffer body; /* of the reply */
     size_t limit;       /* longest body read */
     bool too_long;
+    unsigned sent; /* how often it was sent where it goes now; at most once */
     unsigned redirects;
     char message[CURL_ERROR_SIZE];
 };

@@ -95,6 +95,18 @@ static CURLcode set_timeouts(CURL *easy, double seconds)
     return result;
 }
 
+/* When a connection that was used before is found dead, libcurl sends the request again by itself,
+ * up to five times. But how often a point is asked, and when, is for the worker to say. */
+static int before_sending(void *context, char *there, char *here, int there_port, int here_port)
+{
+    struct call *call = context;
+    (void)there;
+    (void)here;
+    (void)there_port;
+    (void)here_port;
+    return call->sent++ > 0 ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static CURLcode set_transfer(struct call *call, const struct geocoder_settings *settings)
 {
     const char *agent =
@@ -108,6 +120,10 @@ static CURLcode set_transfer(struct call *call, const struct geocoder_settings *
         (result = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->message)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_USERAGENT, agent)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)) != CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_sending)) != CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_PREREQDATA, call)) != CURLE_OK ||
+        /* Otherwise a pause or a stop waits for a name server that doesn't answer. */
+        (result = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)) != CURLE_OK)
@@ -231,6 +247,7 @@ static void begin_reply(struct call *call)
 {
     buffer_clear(&call->body);
     call->too_long = false;
+    call->sent = 0;
     call->message[0] = '\0';
 }
 

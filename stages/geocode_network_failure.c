@@ -42,6 +42,7 @@ static enum failure_cause result_cause(const struct call *call, CURLcode result)
         return CAUSE_TLS;
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
+    case CURLE_ABORTED_BY_CALLBACK: /* it was about to be sent again */
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
     case CURLE_HTTP2:
@@ -58,6 +59,7 @@ static const char *describe(CURLcode result)
 {
     switch (result) {
     case CURLE_GOT_NOTHING:
+    case CURLE_ABORTED_BY_CALLBACK:
         return "the connection was closed without a reply";
     case CURLE_PARTIAL_FILE:
         return "the reply broke off";

@@ -100,11 +100,11 @@ def test_at_most_one_probe_a_second(refreshd):
         refreshd.ctl("start")
         wait_for(lambda: refuser.times, 10, "the first connections")
         first = time.monotonic()
-        time.sleep(4.5)
-        probes = [t for t in refuser.times if t > first + 0.5]
-        assert 1 <= len(probes) <= 5, "it is looked for, and not hammered"
+        time.sleep(5)
+        probes = [t for t in refuser.times if t > first + 1.5]
+        assert 2 <= len(probes) <= 5, "it is looked for, and not hammered"
         assert all(later - earlier > 0.9 for earlier, later in zip(probes, probes[1:])), probes
-        assert sum(t <= first + 0.5 for t in refuser.times) <= 4 * 16
+        assert len(refuser.times) - len(probes) <= 4 * 16 + 2, "what was asked when it went down"
         status = refreshd.status()
         assert status["state"] == "refreshing" and status["points"]["failed"] == 0
         assert status["reason"]
