@@ -46,7 +46,8 @@ struct call {
     CURLU *url;
     const char *path; /* that url has now; NULL = url is not the geocoder's */
     const char *content_type;
-    struct curl_slist *headers;
+    struct curl_slist *plain;   /* headers of a GET */
+    struct curl_slist *headers; /* of a POST, or NULL */
     struct geocoder_request http;
     struct buffer body; /* of the reply */
     size_t limit;       /* longest body read */

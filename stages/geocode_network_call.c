@@ -119,6 +119,7 @@ static CURLcode set_transfer(struct call *call, const struct geocoder_settings *
         (result = curl_easy_setopt(easy, CURLOPT_WRITEDATA, call)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->message)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_USERAGENT, agent)) != CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->plain)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_sending)) != CURLE_OK ||
         (result = curl_easy_setopt(easy, CURLOPT_PREREQDATA, call)) != CURLE_OK ||
@@ -140,7 +141,8 @@ int call_create(struct call **out, const struct geocoder *geocoder, struct error
     call->geocoder = geocoder;
     call->easy = curl_easy_init();
     call->url = curl_url();
-    if (call->easy == NULL || call->url == NULL) {
+    call->plain = curl_slist_append(NULL, "Accept:");
+    if (call->easy == NULL || call->url == NULL || call->plain == NULL) {
         error_memory(err, "a request");
         goto fail;
     }
@@ -171,6 +173,7 @@ void call_free(struct call *call)
         return;
     curl_easy_cleanup(call->easy);
     curl_url_cleanup(call->url);
+    curl_slist_free_all(call->plain);
     curl_slist_free_all(call->headers);
     buffer_free(&call->http.query);
     buffer_free(&call->http.body);
@@ -208,26 +211,31 @@ static int set_query(struct call *call, struct error *err)
     return bad == CURLUE_OK ? 0 : wrong_url(err, bad);
 }
 
-/* The headers of a POST of that content type; without Expect, which costs a round trip. */
+/* The headers of a POST of that content type. Expect is left out, it costs a round trip; so is
+ * Accept, which says nothing. */
 static int set_headers(struct call *call, const char *content_type, struct error *err)
 {
     char line[200];
     (void)snprintf(line, sizeof line, "Content-Type: %s", content_type);
-    struct curl_slist *headers = curl_slist_append(NULL, line);
-    struct curl_slist *both = headers == NULL ? NULL : curl_slist_append(headers, "Expect:");
-    if (both == NULL) {
-        curl_slist_free_all(headers);
-        return error_memory(err, "a request");
+    const char *const lines[] = {line, "Expect:", "Accept:"};
+    struct curl_slist *headers = NULL;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct curl_slist *more = curl_slist_append(headers, lines[i]);
+        if (more == NULL) {
+            curl_slist_free_all(headers);
+            return error_memory(err, "a request");
+        }
+        headers = more;
     }
-    CURLcode result = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, both);
+    CURLcode result = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, headers);
     curl_slist_free_all(call->headers);
-    call->headers = both;
+    call->headers = headers;
     return result == CURLE_OK ? 0 : wrong_option(err, result);
 }
 
 static int set_get(struct call *call, struct error *err)
 {
-    CURLcode result = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
+    CURLcode result = curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->plain);
     if (result == CURLE_OK)
         result = curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
     return result == CURLE_OK ? 0 : wrong_option(err, result);

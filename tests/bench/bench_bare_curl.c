@@ -66,7 +66,8 @@ static void send_one(CURL *easy)
     char query[100];
     CURLU *url;
     unsigned long n = bench.sent++;
-    (void)snprintf(query, sizeof query, "lat=%lu.%07lu&lon=%lu.%07lu&format=jsonv2", n % 80,
+    (void)snprintf(query, sizeof query,
+                   "format=jsonv2&lat=%lu.%07lu&lon=%lu.%07lu&zoom=18&addressdetails=1", n % 80,
                    n % 9999991, n % 170, n * 31 % 9999991);
     (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &url);
     (void)curl_url_set(url, CURLUPART_QUERY, query, 0);
@@ -84,6 +85,7 @@ static void make(const char *base)
     curl_easy_setopt(easy, CURLOPT_PRIVATE, url);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, throw_away);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "refreshd/" REFRESHD_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     send_one(easy);

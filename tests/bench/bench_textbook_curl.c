@@ -37,12 +37,14 @@ static void send_one(void)
     CURL *easy = curl_easy_init();
     if (body == NULL || easy == NULL)
         exit(1);
-    (void)snprintf(url, sizeof url, "%s?lat=%lu.%07lu&lon=%lu.%07lu&format=jsonv2", base, n % 80,
-                   n % 9999991, n % 170, n * 31 % 9999991);
+    (void)snprintf(url, sizeof url,
+                   "%s?format=jsonv2&lat=%lu.%07lu&lon=%lu.%07lu&zoom=18&addressdetails=1", base,
+                   n % 80, n % 9999991, n % 170, n * 31 % 9999991);
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, body);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "refreshd/" REFRESHD_VERSION);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 10000L);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_multi_add_handle(multi, easy);

@@ -11,7 +11,8 @@ async function ask() {
     const n = sent++;
     const reply = await pool.request({
       method: "GET",
-      path: `${path}?lat=${n % 80}.${n % 9999991}&lon=${n % 170}.${(n * 31) % 9999991}&format=jsonv2`,
+      headers: { "user-agent": "refreshd" },
+      path: `${path}?format=jsonv2&lat=${n % 80}.${n % 9999991}&lon=${n % 170}.${(n * 31) % 9999991}&zoom=18&addressdetails=1`,
     });
     const place = JSON.parse(await reply.body.text());
     if (!place.display_name) throw new Error("no address");
