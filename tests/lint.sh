@@ -14,7 +14,7 @@ banned=$(grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca)\(' "$@"
 $banned"
 
 # Each folder with a DESIGN.md names every source file of it in its file map, and no other.
-for map in */DESIGN.md; do
+for map in */DESIGN.md tests/*/DESIGN.md; do
     folder=$(dirname "$map")
     for file in "$folder"/*.[ch]; do
         name=$(basename "$file")

@@ -186,6 +186,17 @@ def test_refusals_lower_the_rate_for_everyone(refreshd):
         assert reconcile(refreshd.status())["found"] == len(points)
 
 
+def test_google_says_it_in_the_body(refreshd):
+    """OVER_QUERY_LIMIT comes with status 200: it lowers the pace and is no answer."""
+    with StubGeocoder("google", key="k", delay=5) as stub:
+        prepare(refreshd, stub)
+        stub.script((GOOGLE % "OVER_QUERY_LIMIT").replace(" text=", " from=20 to=40 text="))
+        assert refresh(refreshd)["found"] == COUNT
+        check_entries(refreshd)
+        last = max(r.time for r in stub.asked() if r.fault != "-")
+        assert not [r for r in stub.asked() if last + 0.1 < r.time < last + 0.4]
+
+
 def test_retries_stay_within_their_budget(refreshd):
     """30% of all requests fail: what is asked again is at most a fifth of what is asked."""
     points = make_points(3000)
