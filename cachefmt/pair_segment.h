@@ -113,6 +113,7 @@ static inline bool segment_place(const struct segment *segment, uint32_t place,
     if (!good)
         return false;
     uint64_t bit = (uint64_t)(place - any) * places->stride;
+#pragma GCC unroll 7
     for (unsigned i = 0; i < PLACE_TEXTS; i++) {
         uint32_t reference = table_field_value(places->bits, bit, &places->field[i]) & (0 - any);
         good &= segment_slice(segment, reference, &out[i]);
@@ -141,11 +142,13 @@ static inline bool segment_set(const struct segment *segment, unsigned column, u
 /* segment_entry: decode a row, all but the point; row < rows of the segment. */
 static inline bool segment_entry(const struct segment *segment, uint32_t row, struct entry *out)
 {
-    bool good = true;
     uint32_t value[ROW_COLUMNS];
     uint64_t bit = (uint64_t)row * segment->rows.stride;
+#pragma GCC unroll 7
     for (unsigned c = 0; c < ROW_COLUMNS; c++)
         value[c] = table_field_value(segment->rows.bits, bit, &segment->rows.field[c]);
+    bool good = true;
+#pragma GCC unroll 7
     for (unsigned c = 0; c < ROW_COLUMNS; c++)
         good &= segment_set(segment, c, value[c], out);
     return good;

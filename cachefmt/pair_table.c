@@ -152,6 +152,7 @@ bool table_open(struct table *out, const unsigned char *region, size_t offset, s
         field->zero_apart = (at[4 * fields + f] & TABLE_ZERO_APART) != 0;
         if (field->width > 32)
             return false;
+        field->mask = (uint32_t)((1ULL << field->width) - 1);
         table.stride += field->width;
     }
     size_t bytes = ((size_t)table.stride * count + 7) / 8;

@@ -26,6 +26,7 @@
 /* Where a field lies in a record and what its codes mean. */
 struct table_field {
     uint32_t base;
+    uint32_t mask; /* of its width */
     uint8_t first_bit;
     uint8_t width; /* 0: every record has base */
     bool zero_apart;
@@ -56,17 +57,15 @@ int table_append(struct buffer *out, const uint32_t *records, uint32_t count, un
 bool table_open(struct table *out, const unsigned char *region, size_t offset, size_t limit,
                 uint32_t count, unsigned fields, size_t *end);
 
-/* table_field_value: a field of the record that begins at `bit`. */
+/* table_field_value: a field of the record that begins at `bit`. Without a branch: tables differ
+ * from each other, so it would be guessed wrong, and only after the wait for the record. */
 static inline uint32_t table_field_value(const unsigned char *bits, uint64_t bit,
                                          const struct table_field *field)
 {
     uint64_t word;
-    if (field->width == 0)
-        return field->base;
     bit += field->first_bit;
     memcpy(&word, bits + (bit >> 3), sizeof word);
-    uint32_t code = (uint32_t)(word >> (bit & 7) & ((1ULL << field->width) - 1));
-    /* Without a branch, which would wait for the record and then be guessed wrong. */
+    uint32_t code = (uint32_t)(word >> (bit & 7)) & field->mask;
     uint32_t missing = (uint32_t)(code == 0) & (uint32_t)field->zero_apart;
     return (field->base + code) & (missing - 1);
 }
