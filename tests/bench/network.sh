@@ -24,8 +24,12 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-client() { if [ "$(nproc)" -gt 1 ]; then taskset -c 0 "$@"; else "$@"; fi; }
-server() { if [ "$(nproc)" -gt 1 ]; then taskset -c 1 "$@"; else "$@"; fi; }
+on_client=() # commands and not functions, so that $! is the program itself
+on_server=()
+if [ "$(nproc)" -gt 1 ]; then
+    on_client=(taskset -c 0)
+    on_server=(taskset -c 1)
+fi
 line() { # name ours theirs unit
     awk -v n="$1" -v o="$2" -v t="$3" -v u="$4" \
         'BEGIN {printf "BENCH %s ours=%.4g theirs=%.4g unit=%s ratio=%.3g\n", n, o, t, u, o / t}'
@@ -71,7 +75,7 @@ http {
     }
 }
 EOF
-server nginx -p "$work" -e "$work/nginx.log" -c "$work/nginx.conf" >/dev/null 2>&1 &
+"${on_server[@]}" nginx -p "$work" -e "$work/nginx.log" -c "$work/nginx.conf" >/dev/null 2>&1 &
 nginx=$!
 base=http://127.0.0.1:$port
 for _ in $(seq 100); do
@@ -109,10 +113,10 @@ listen =
 [control]
 socket = $work/run/control.sock
 EOF
-    ctl() { server "$build/refreshctl" --config "$work/run/refreshd.conf" "$@"; }
+    ctl() { "${on_server[@]}" "$build/refreshctl" --config "$work/run/refreshd.conf" "$@"; }
     "$build/places/make_cache" "$work/run/cache" "$cache" >&2
     sync
-    client "$build/refreshd" --config "$work/run/refreshd.conf" >"$work/run/log" 2>&1 &
+    "${on_client[@]}" "$build/refreshd" --config "$work/run/refreshd.conf" >"$work/run/log" 2>&1 &
     daemon=$!
     until ctl status >/dev/null 2>&1; do
         kill -0 "$daemon" || { cat "$work/run/log" >&2; return 1; }
@@ -144,20 +148,20 @@ three() { for _ in 1 2 3; do "$@"; done; }
 refresh "$points" 1 nominatim
 read -r ours ours_cpu <"$work/result"
 if command -v wrk >/dev/null; then
-    limit=$(three client wrk -t1 -c$flight -d2s "$base/reverse?lat=1.5&lon=2.5&format=jsonv2" |
+    limit=$(three "${on_client[@]}" wrk -t1 -c$flight -d2s "$base/reverse?lat=1.5&lon=2.5&format=jsonv2" |
         awk '/Requests\/sec/ {print $2}' | best)
     line network_wrk "$ours" "$limit" req/s
 fi
 if command -v node >/dev/null && command -v npm >/dev/null &&
     npm install --silent --no-audit --no-fund --prefix "$work/node" undici@6 >/dev/null 2>&1; then
-    read -r undici _ < <(NODE_PATH=$work/node/node_modules three client node "$here/undici.js" "$base" /reverse "$points" $flight | best)
+    read -r undici _ < <(NODE_PATH=$work/node/node_modules three "${on_client[@]}" node "$here/undici.js" "$base" /reverse "$points" $flight | best)
     line network_requests_against_undici "$ours" "$undici" req/s
 else
     echo "network.sh: Node or undici is not to be had: network_requests_against_undici left out" >&2
 fi
-read -r textbook _ < <(three client "$build/bench/bench_textbook_curl" "$base/reverse" "$points" $flight | best)
+read -r textbook _ < <(three "${on_client[@]}" "$build/bench/bench_textbook_curl" "$base/reverse" "$points" $flight | best)
 line network_requests_against_textbook_curl "$ours" "$textbook" req/s
-read -r bare bare_cpu < <(three client "$build/bench/bench_bare_curl" "$base/reverse" "$points" $flight | best)
+read -r bare bare_cpu < <(three "${on_client[@]}" "$build/bench/bench_bare_curl" "$base/reverse" "$points" $flight | best)
 line network_requests_against_bare_curl "$ours" "$bare" req/s
 line network_cpu_against_bare_curl "$ours_cpu" "$bare_cpu" us
 refresh $((points * 8)) 100 mapbox
