@@ -64,9 +64,11 @@ static void tell_limiter(struct worker *worker, const struct request *request,
                          const struct answer *answers)
 {
     struct limiter *limiter = worker->pool->parts.limiter;
-    if (request->retry_after > 0 || request->status == 429 || request->status == 503)
+    bool failed = answers[0].kind == ANSWER_FAILED;
+    if (request->retry_after > 0 || request->status == 429 || request->status == 503 ||
+        (failed && answers[0].cause == CAUSE_HTTP_429)) /* some say it in the body alone */
         limiter_back_off(limiter, request->asked_at, request->retry_after, request->status);
-    else if (answers[0].kind != ANSWER_FAILED || !answers[0].transient)
+    else if (!failed || !answers[0].transient)
         limiter_answered(limiter, request->asked_at);
 }
 
