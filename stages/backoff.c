@@ -8,6 +8,7 @@
 #define GROWTH_SECONDS 2.0 /* counted at most between two replies */
 #define FORGET 2.0         /* without a rate: the pace that was refused, so many times */
 #define MEMORY 0.99        /* what a reply counts when another has come */
+#define FEW 30.0           /* while fewer replies are known, a single refusal says little */
 #define SHARE 0.05         /* of refusals, from which on they are about the pace */
 
 void backoff_reset(struct backoff *backoff)
@@ -46,7 +47,9 @@ void backoff_refused(struct backoff *backoff, double now, double asked_at, doubl
                      unsigned status, double pace)
 {
     count(backoff, true);
-    bool about_pace = backoff->refusals >= SHARE * backoff->replies;
+    bool some_good = backoff->replies > backoff->refusals;
+    double replies = some_good ? fmax(backoff->replies, FEW) : backoff->replies;
+    bool about_pace = backoff->refusals >= SHARE * replies;
     bool new_round = about_pace && asked_at > backoff->cut_at;
     if (about_pace || retry_after > 0)
         backoff->status = status;

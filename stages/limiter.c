@@ -187,7 +187,7 @@ void limiter_give_back_at(struct limiter *limiter, double now, size_t points)
 static double refused_pace(struct limiter *limiter, double now)
 {
     double pace = most(limiter);
-    double lately = recent_points(&limiter->recent, now) / RECENT_SECONDS;
+    double lately = recent_pace(&limiter->recent, now);
     return isinf(limiter->backoff.ceiling) ? fmin(pace, fmax(lately, BACKOFF_LEAST)) : pace;
 }
 

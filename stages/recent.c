@@ -1,5 +1,9 @@
 #include "stages/recent.h"
 
+#include <math.h>
+
+#define SHORTEST_SPAN 0.1 /* seconds, to tell a pace from */
+
 static void forget_old(struct recent *recent, double now)
 {
     while (recent->count > 0 && now - recent->slices[recent->oldest].last >= RECENT_SECONDS) {
@@ -31,6 +35,15 @@ double recent_points(struct recent *recent, double now)
 {
     forget_old(recent, now);
     return recent->points;
+}
+
+double recent_pace(struct recent *recent, double now)
+{
+    forget_old(recent, now);
+    if (recent->count == 0)
+        return 0;
+    double span = now - recent->slices[recent->oldest].first;
+    return recent->points / fmin(fmax(span, SHORTEST_SPAN), RECENT_SECONDS);
 }
 
 double recent_wait(struct recent *recent, double now, double points, double limit)

@@ -24,6 +24,9 @@ void recent_add(struct recent *recent, double now, double points);
 /* recent_points: how many are in the window that ends now. */
 double recent_points(struct recent *recent, double now);
 
+/* recent_pace: points per second over as much of the window as there has been. */
+double recent_pace(struct recent *recent, double now);
+
 /* recent_wait: seconds until `points` more make no more than `limit` in the window. points is at
  * most limit. */
 double recent_wait(struct recent *recent, double now, double points, double limit);

@@ -390,6 +390,27 @@ static void good_replies_let_the_pace_grow_back_evenly(void **state)
     limiter_free(limiter);
 }
 
+static void a_stray_refusal_early_in_a_run_changes_nothing(void **state)
+{
+    (void)state;
+    struct limiter *limiter = make_limiter(20000);
+    double wait = 0;
+    size_t granted = 0;
+    for (int i = 0; i < 20; i++) {
+        granted += limiter_take_at(limiter, 10 + i * 0.01, 10, &wait);
+        limiter_answered_at(limiter, 10 + i * 0.01, 10);
+    }
+    assert_true(granted >= 100);
+    limiter_back_off_at(limiter, 10.2, 10.19, 0, 503);
+    assert_false(limiter_look_at(limiter, 10.2).lowered);
+    assert_true(limiter_look_at(limiter, 10.2).quiet_left == 0);
+    limiter_back_off_at(limiter, 10.21, 10.2, 0, 503);
+    assert_true(limiter_look_at(limiter, 10.21).lowered);
+    /* So many points in a fifth of a second are not so many in a second. */
+    assert_true(pace_at(limiter, 10.21) >= 0.4 * (double)granted / 0.21);
+    limiter_free(limiter);
+}
+
 static void without_a_rate_the_cut_starts_from_the_measured_pace(void **state)
 {
     (void)state;
@@ -462,6 +483,7 @@ int main(void)
         cmocka_unit_test(a_round_of_refusals_halves_the_pace_once),
         cmocka_unit_test(a_stray_refusal_changes_nothing),
         cmocka_unit_test(good_replies_let_the_pace_grow_back_evenly),
+        cmocka_unit_test(a_stray_refusal_early_in_a_run_changes_nothing),
         cmocka_unit_test(without_a_rate_the_cut_starts_from_the_measured_pace),
         cmocka_unit_test(the_deadline_composes_with_refusals),
         cmocka_unit_test(the_clock_is_the_monotonic_one),
