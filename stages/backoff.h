@@ -10,8 +10,8 @@
  *
  * A stray refusal among many good replies is a fault of that one request and not a word about the
  * pace: without a Retry-After it changes nothing unless 5% of about the last hundred replies were
- * refusals (of thirty while fewer are known, unless none was good); a Retry-After is always kept to,
- * but halves the pace under the same condition only.
+ * refusals (of thirty while fewer are known, unless none was good); a Retry-After is always kept
+ * to, but halves the pace under the same condition only.
  *
  * Not locked: the limiter owns it. Times are clock_monotonic seconds, paces points per second. */
 #ifndef REFRESHD_STAGES_BACKOFF_H
