@@ -45,6 +45,9 @@ struct call {
     CURL *easy;
     CURLU *url;
     const char *path; /* that url has now; NULL = url is not the geocoder's */
+    bool by_target;   /* the query is told as target, not in url */
+    struct buffer target;
+    size_t target_path; /* of it, the path's bytes */
     const char *content_type;
     struct curl_slist *plain;   /* headers of a GET */
     struct curl_slist *headers; /* of a POST, or NULL */

@@ -233,6 +233,23 @@ static void test_asks_and_reads(void **state)
     rig_close(rig);
 }
 
+/* A proxy has to be told whose path it is; the test's server plays one. */
+static void test_asks_a_proxy(void **state)
+{
+    (void)state;
+    char proxy[60];
+    struct rig *rig = RIG_SCRIPT({.reply = NULL});
+    rig->transport->close(rig->transport);
+    (void)snprintf(proxy, sizeof proxy, "http://127.0.0.1:%u", rig->script.port);
+    (void)snprintf(rig->url, sizeof rig->url, "http://geocoder.invalid/base");
+    assert_int_equal(setenv("http_proxy", proxy, 1), 0);
+    rig_open(rig);
+    assert_string_equal(ask_one(rig)->text, "GET http://geocoder.invalid/base/reverse?key=" KEY
+                                            "&n=7&count=1 HTTP/1.1\n");
+    assert_int_equal(unsetenv("http_proxy"), 0);
+    rig_close(rig);
+}
+
 static void test_posts(void **state)
 {
     (void)state;
@@ -665,6 +682,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_workers_side_by_side),
         cmocka_unit_test(test_asks_and_reads),
+        cmocka_unit_test(test_asks_a_proxy),
         cmocka_unit_test(test_posts),
         cmocka_unit_test(test_keeps_connections),
         cmocka_unit_test(test_connection_closed_under_the_client),
