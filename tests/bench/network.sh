@@ -38,19 +38,20 @@ line() { # name ours theirs unit
 # --- the geocoder ----------------------------------------------------------------------------
 port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 reply='{"place_id":128497332,"licence":"Data © OpenStreetMap contributors, ODbL 1.0. http://osm.org/copyright","osm_type":"way","osm_id":90394480,"lat":"52.5487921","lon":"-1.8164308","place_rank":30,"category":"building","type":"yes","importance":5.35e-05,"addresstype":"building","name":"","display_name":"137, Pilkington Avenue, Maney, Sutton Coldfield, Birmingham, B72 1LH, United Kingdom","address":{"house_number":"137","road":"Pilkington Avenue","suburb":"Maney","town":"Sutton Coldfield","county":"West Midlands","state":"England","postcode":"B72 1LH","country":"United Kingdom","country_code":"gb"}}'
-mkdir -p "$work/www/search/geocode/v6" "$work/tmp"
-/usr/bin/python3 - "$work/www/search/geocode/v6/batch" <<'END'
+mkdir -p "$work/www/v1" "$work/tmp"
+/usr/bin/python3 - "$work/www/v1/multi-revgeocode" <<'END'
 import json, sys
 def row(n):
-    place = {"name": f"{n} Pilkington Avenue", "mapbox_id": f"dXJuOm1ieGFkcjo{n:06}", "feature_type": "address",
-             "full_address": f"{n} Pilkington Avenue, Sutton Coldfield, B72 1LH, United Kingdom",
-             "place_formatted": "Sutton Coldfield, B72 1LH, United Kingdom",
-             "context": {"address": {"name": f"{n} Pilkington Avenue", "address_number": str(n), "street_name": "Pilkington Avenue"},
-                         "street": {"name": "Pilkington Avenue"}, "postcode": {"name": "B72 1LH"},
-                         "place": {"name": "Sutton Coldfield"}, "region": {"name": "England"},
-                         "country": {"name": "United Kingdom", "country_code": "GB"}}}
-    return {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": place}]}
-json.dump({"batch": [row(n) for n in range(1, 101)]}, open(sys.argv[1], "w"), separators=(",", ":"))
+    label = f"{n} Pilkington Avenue, Sutton Coldfield, B72 1LH, United Kingdom"
+    return {"id": str(n), "items": [{
+        "title": label, "id": f"here:af:streetsection:Zb9Lx7kOGr{n:04}:CgcIBCDx", "resultType": "houseNumber",
+        "houseNumberType": "PA", "address": {
+            "label": label, "countryCode": "GBR", "countryName": "United Kingdom", "stateCode": "ENG",
+            "state": "England", "countyCode": "WMD", "county": "West Midlands", "city": "Sutton Coldfield",
+            "street": "Pilkington Avenue", "postalCode": "B72 1LH", "houseNumber": str(n)},
+        "position": {"lat": 52.54879, "lng": -1.81643}, "access": [{"lat": 52.54885, "lng": -1.81639}],
+        "distance": 7}]}
+json.dump({"results": [row(n) for n in range(1, 101)]}, open(sys.argv[1], "w"), separators=(",", ":"))
 END
 cat >"$work/nginx.conf" <<EOF
 daemon off;
@@ -164,6 +165,6 @@ line network_requests_against_textbook_curl "$ours" "$textbook" req/s
 read -r bare bare_cpu < <(three "${on_client[@]}" "$build/bench/bench_bare_curl" "$base/reverse" "$points" $flight | best)
 line network_requests_against_bare_curl "$ours" "$bare" req/s
 line network_cpu_against_bare_curl "$ours_cpu" "$bare_cpu" us
-refresh $((points * 8)) 100 mapbox
+refresh $((points * 8)) 100 here
 read -r batches _ <"$work/result"
 line network_batch_points $((batches * 100)) 400000 points/s
