@@ -158,8 +158,8 @@ test: deps-test
 	$(MAKE) $(PARALLEL) WERROR=1 unit
 	$(MAKE) WERROR=1 e2e
 
-# Every unit test under ASan+UBSan and under TSan, and the end-to-end tests that are not about
-# speed or a thousand kills under ASan+UBSan.
+# Every unit test under ASan+UBSan and under TSan, and under both the end-to-end tests that are not
+# about speed or a thousand kills.
 ASAN := CC=clang SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/asan
 TSAN := CC=clang SAN=thread OPT=-O1 BUILD=$(BUILD)/tsan
 check-san: deps-test
