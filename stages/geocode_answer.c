@@ -37,13 +37,12 @@ static enum tidings tidings_of(const struct request *request, const struct answe
     return best;
 }
 
-static void tell_circuit(struct worker *worker, const struct request *request,
+static void tell_circuit(struct worker *worker, double now, const struct request *request,
                          const struct answer *answers)
 {
     struct geocode_pool *pool = worker->pool;
     char why[160];
     const struct slice *detail = &answers[0].detail;
-    double now = clock_monotonic();
     switch (tidings_of(request, answers)) {
     case TIDINGS_REPLY:
         if (circuit_reply(pool->circuit, now, request->asked_at, request->probe))
@@ -60,16 +59,16 @@ static void tell_circuit(struct worker *worker, const struct request *request,
     }
 }
 
-static void tell_limiter(struct worker *worker, const struct request *request,
+static void tell_limiter(struct worker *worker, double now, const struct request *request,
                          const struct answer *answers)
 {
     struct limiter *limiter = worker->pool->parts.limiter;
     bool failed = answers[0].kind == ANSWER_FAILED;
     if (request->retry_after > 0 || request->status == 429 || request->status == 503 ||
         (failed && answers[0].cause == CAUSE_HTTP_429)) /* some say it in the body alone */
-        limiter_back_off(limiter, request->asked_at, request->retry_after, request->status);
+        limiter_back_off(limiter, now, request->asked_at, request->retry_after, request->status);
     else if (!failed || !answers[0].transient)
-        limiter_answered(limiter, request->asked_at);
+        limiter_answered(limiter, now, request->asked_at);
 }
 
 /* A fault that may pass: the point is asked again while tries and budget last. */
@@ -103,8 +102,9 @@ static int take_answer(struct worker *worker, const struct question *question,
 int take_answers(struct worker *worker, const struct request *request, const struct answer *answers,
                  struct error *err)
 {
-    tell_circuit(worker, request, answers);
-    tell_limiter(worker, request, answers);
+    double now = clock_monotonic();
+    tell_circuit(worker, now, request, answers);
+    tell_limiter(worker, now, request, answers);
     for (size_t i = 0; i < request->count; i++) {
         if (take_answer(worker, &request->questions[i], &answers[i], err) != 0)
             return -1;

@@ -127,7 +127,7 @@ static int ask_points(struct worker *worker, size_t count, bool probe, struct er
     fill_request(worker, request, count);
     request->probe = probe;
     if (request->count < count)
-        limiter_give_back(pool->parts.limiter, count - request->count);
+        limiter_give_back(pool->parts.limiter, clock_monotonic(), count - request->count);
     if (request->count > 0)
         return start_request(worker, request, err);
     if (probe)
@@ -243,11 +243,12 @@ static void look_again_in(struct worker *worker, double seconds)
 static size_t allowed_points(struct worker *worker, size_t ready, bool *probe, double *wait)
 {
     struct geocode_pool *pool = worker->pool;
-    enum circuit_leave leave = circuit_ask(pool->circuit, clock_monotonic(), wait);
+    double now = clock_monotonic();
+    enum circuit_leave leave = circuit_ask(pool->circuit, now, wait);
     *probe = leave == CIRCUIT_PROBE;
     if (leave == CIRCUIT_WAIT)
         return 0;
-    size_t allowed = limiter_take(pool->parts.limiter, ready, wait);
+    size_t allowed = limiter_take(pool->parts.limiter, now, ready, wait);
     if (allowed == 0 && *probe)
         circuit_drop(pool->circuit);
     return allowed;

@@ -1,10 +1,9 @@
-#include "stages/limiter_clock.h"
+#include "stages/limiter.h"
 
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "stages/backoff.h"
 #include "stages/recent.h"
 
@@ -102,7 +101,7 @@ void limiter_set_batch(struct limiter *limiter, unsigned points)
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
-void limiter_set_deadline_at(struct limiter *limiter, double now, double seconds, uint64_t left)
+void limiter_set_deadline(struct limiter *limiter, double now, double seconds, uint64_t left)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
     limiter->target = seconds > 0 ? now + seconds * DEADLINE_USED : 0;
@@ -160,7 +159,7 @@ static size_t take(struct limiter *limiter, double now, size_t wanted, double *w
     return granted;
 }
 
-size_t limiter_take_at(struct limiter *limiter, double now, size_t wanted, double *wait)
+size_t limiter_take(struct limiter *limiter, double now, size_t wanted, double *wait)
 {
     if (wanted == 0)
         wanted = 1;
@@ -170,7 +169,7 @@ size_t limiter_take_at(struct limiter *limiter, double now, size_t wanted, doubl
     return granted;
 }
 
-void limiter_give_back_at(struct limiter *limiter, double now, size_t points)
+void limiter_give_back(struct limiter *limiter, double now, size_t points)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
     limiter->left += points;
@@ -191,8 +190,8 @@ static double refused_pace(struct limiter *limiter, double now)
     return isinf(limiter->backoff.ceiling) ? fmin(pace, fmax(lately, BACKOFF_LEAST)) : pace;
 }
 
-void limiter_back_off_at(struct limiter *limiter, double now, double asked_at, double retry_after,
-                         unsigned status)
+void limiter_back_off(struct limiter *limiter, double now, double asked_at, double retry_after,
+                      unsigned status)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
     backoff_refused(&limiter->backoff, now, asked_at, retry_after, status,
@@ -201,7 +200,7 @@ void limiter_back_off_at(struct limiter *limiter, double now, double asked_at, d
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
-void limiter_answered_at(struct limiter *limiter, double now, double asked_at)
+void limiter_answered(struct limiter *limiter, double now, double asked_at)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
     backoff_answered(&limiter->backoff, now, asked_at,
@@ -209,7 +208,7 @@ void limiter_answered_at(struct limiter *limiter, double now, double asked_at)
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
-struct limiter_view limiter_look_at(struct limiter *limiter, double now)
+struct limiter_view limiter_look(struct limiter *limiter, double now)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
     const struct backoff *backoff = &limiter->backoff;
@@ -224,34 +223,4 @@ struct limiter_view limiter_look_at(struct limiter *limiter, double now)
     };
     (void)pthread_mutex_unlock(&limiter->mutex);
     return view;
-}
-
-void limiter_set_deadline(struct limiter *limiter, double seconds, uint64_t left)
-{
-    limiter_set_deadline_at(limiter, clock_monotonic(), seconds, left);
-}
-
-void limiter_give_back(struct limiter *limiter, size_t points)
-{
-    limiter_give_back_at(limiter, clock_monotonic(), points);
-}
-
-size_t limiter_take(struct limiter *limiter, size_t wanted, double *wait)
-{
-    return limiter_take_at(limiter, clock_monotonic(), wanted, wait);
-}
-
-void limiter_back_off(struct limiter *limiter, double asked_at, double retry_after, unsigned status)
-{
-    limiter_back_off_at(limiter, clock_monotonic(), asked_at, retry_after, status);
-}
-
-void limiter_answered(struct limiter *limiter, double asked_at)
-{
-    limiter_answered_at(limiter, clock_monotonic(), asked_at);
-}
-
-struct limiter_view limiter_look(struct limiter *limiter)
-{
-    return limiter_look_at(limiter, clock_monotonic());
 }

@@ -1,7 +1,7 @@
 /* The limiter: one pace for all workers together, in points per second: the least of `rate`, of
  * what the deadline needs (`finish_within`: points left over time left) and of what a geocoder that
  * refuses still bears (backoff.h). Never more than the rate in any second, whatever the batch size.
- * Its mutex guards everything in it; any thread may call. */
+ * Its mutex guards everything in it; any thread may call. now: clock_monotonic seconds. */
 #ifndef REFRESHD_STAGES_LIMITER_H
 #define REFRESHD_STAGES_LIMITER_H
 
@@ -19,7 +19,7 @@ void limiter_set_rate(struct limiter *limiter, double points_per_second);
 
 /* limiter_set_deadline: aim to be done `seconds` from now (0 = no deadline) with `left` points to
  * go. The pace then follows points left and time left, evenly, and aims at 0.95 of the time. */
-void limiter_set_deadline(struct limiter *limiter, double seconds, uint64_t left);
+void limiter_set_deadline(struct limiter *limiter, double now, double seconds, uint64_t left);
 
 /* limiter_set_batch: points that one request may carry. Where the pace allows for whole requests,
  * points are granted by so many and not in crumbs; 1 to begin with. */
@@ -27,19 +27,19 @@ void limiter_set_batch(struct limiter *limiter, unsigned points);
 
 /* limiter_take: may up to `wanted` points be asked now? Returns how many (at least 1 or 0); when 0,
  * *wait is how many seconds to wait before asking again. */
-size_t limiter_take(struct limiter *limiter, size_t wanted, double *wait);
+size_t limiter_take(struct limiter *limiter, double now, size_t wanted, double *wait);
 
 /* limiter_give_back: points taken but not asked. */
-void limiter_give_back(struct limiter *limiter, size_t points);
+void limiter_give_back(struct limiter *limiter, double now, size_t points);
 
 /* limiter_back_off: the geocoder refused a request that was asked at `asked_at` (clock_monotonic):
  * nobody is granted anything for retry_after seconds (0 = it did not say), and then at a lower pace
  * (backoff.h). Outlives a change of the rate and the end of a run. status: HTTP, 0 = unknown. */
-void limiter_back_off(struct limiter *limiter, double asked_at, double retry_after,
+void limiter_back_off(struct limiter *limiter, double now, double asked_at, double retry_after,
                       unsigned status);
 
 /* limiter_answered: a request that was asked at `asked_at` got a good reply. */
-void limiter_answered(struct limiter *limiter, double asked_at);
+void limiter_answered(struct limiter *limiter, double now, double asked_at);
 
 struct limiter_view {
     double pace;       /* in force now, points per second; 0 = unlimited */
@@ -49,6 +49,6 @@ struct limiter_view {
     bool asked_for;    /* by Retry-After */
     unsigned status;   /* HTTP; 0 = unknown */
 };
-struct limiter_view limiter_look(struct limiter *limiter);
+struct limiter_view limiter_look(struct limiter *limiter, double now);
 
 #endif

@@ -126,7 +126,7 @@ static void set_pace(struct line *line, const struct run_record *run)
             seconds = 0.001;
     }
     limiter_set_rate(line->limiter, run->parameters.rate);
-    limiter_set_deadline(line->limiter, seconds,
+    limiter_set_deadline(line->limiter, clock_monotonic(), seconds,
                          run->counts.selected - settled_points(&run->counts));
     atomic_store(&line->control.workers, run->parameters.workers);
     atomic_store(&line->control.concurrency, run->parameters.concurrency);
@@ -270,7 +270,7 @@ static void report_geocoder(struct refresh *refresh, struct rounds *rounds, doub
 {
     struct line *line = refresh->line;
     struct circuit_view circuit = geocode_circuit(refresh->pool);
-    struct limiter_view pace = limiter_look(line->limiter);
+    struct limiter_view pace = limiter_look(line->limiter, clock_monotonic());
     if (circuit.open && rounds->unreachable_since == 0) {
         rounds->unreachable_since = circuit.since;
         line_event(line, 1, "geocoder_unreachable", "error=\"%s\"", circuit.why);

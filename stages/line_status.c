@@ -165,7 +165,7 @@ static void fill_pace_reason(struct line *line, struct line_status *status)
     if (refresh == NULL || refresh->pool == NULL || line->wish != WISH_WORK)
         return;
     struct circuit_view circuit = geocode_circuit(refresh->pool);
-    struct limiter_view pace = limiter_look(line->limiter);
+    struct limiter_view pace = limiter_look(line->limiter, clock_monotonic());
     char http[32] = "";
     status->unreachable = circuit.open;
     if (pace.status != 0)
@@ -200,8 +200,9 @@ static void fill_run(struct line *line, struct line_status *status)
     status->points_retried = line->working ? atomic_load(&line->figures.retried) : 0;
     status->points_in_flight = atomic_load(&line->figures.in_flight);
     status->rate = line->run.parameters.rate;
-    double pace =
-        line->working && line->run.phase == PHASE_REFRESH ? limiter_look(line->limiter).pace : 0;
+    double pace = line->working && line->run.phase == PHASE_REFRESH
+                      ? limiter_look(line->limiter, clock_monotonic()).pace
+                      : 0;
     if (pace > 0) /* the stations may not have taken up the rate yet */
         status->rate = pace;
 }
