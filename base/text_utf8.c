@@ -1,6 +1,8 @@
 #include "base/text.h"
 
-#include <string.h>
+#include <emmintrin.h>
+
+#define VECTOR 16u
 
 static bool is_continuation(unsigned char byte)
 {
@@ -32,27 +34,22 @@ static size_t sequence_length(const unsigned char *at, size_t room)
 
 bool text_is_utf8(const char *text, size_t bytes)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    while (bytes > 0) {
-        while (bytes >= 8) {
-            uint64_t word;
-            memcpy(&word, at, 8);
-            if ((word & UINT64_C(0x8080808080808080)) != 0)
+    const unsigned char *at = (const unsigned char *)text, *end = at + bytes;
+    while (at < end) {
+        unsigned others = 0; /* one bit for each of 16 bytes that is not ASCII */
+        for (; (size_t)(end - at) >= VECTOR; at += VECTOR) {
+            others = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)at));
+            if (others != 0)
                 break;
-            at += 8;
-            bytes -= 8;
         }
-        while (bytes > 0 && *at < 0x80) {
-            at++;
-            bytes--;
-        }
-        if (bytes == 0)
+        if (others != 0)
+            at += __builtin_ctz(others);
+        if (at == end)
             break;
-        size_t length = sequence_length(at, bytes);
+        size_t length = sequence_length(at, (size_t)(end - at));
         if (length == 0)
             return false;
         at += length;
-        bytes -= length;
     }
     return true;
 }

@@ -1,5 +1,7 @@
 #include "cachefmt/address.h"
 
+#define BEGINNINGS 64
+
 const char *const address_field_names[FIELD_COUNT] = {
     "label",  "name",  "housenumber", "street",  "district",    "city",
     "county", "state", "postcode",    "country", "countrycode",
@@ -28,13 +30,13 @@ bool address_is_empty(const struct address *address)
 static bool in_word(char c)
 {
     unsigned char byte = (unsigned char)c;
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= 'a' && byte <= 'z') || byte >= 0x80;
+    unsigned char small = byte | 0x20;
+    return (small >= 'a' && small <= 'z') || (byte >= '0' && byte <= '9') || byte >= 0x80;
 }
 
 static bool stands_at(struct slice field, struct slice label, uint32_t at)
 {
-    if (field.length > label.length - at || field.data[0] != label.data[at])
+    if (field.length > label.length - at)
         return false;
     uint32_t end = at + field.length;
     if (end < label.length && in_word(label.data[end]))
@@ -42,47 +44,53 @@ static bool stands_at(struct slice field, struct slice label, uint32_t at)
     return memcmp(field.data, label.data + at, field.length) == 0;
 }
 
-/* The fields that a label may repeat, in the order of the rule: longest first, then by number. */
-struct candidates {
-    int count;
-    int field[FIELD_COUNT];
+/* The fields that begin with a byte, one bit each, found by the byte's low bits: those of a few
+ * other bytes are among them. */
+struct beginnings {
+    uint16_t fields[BEGINNINGS];
 };
 
-static struct candidates candidates_of(const struct address *address)
+static uint16_t *beginning(struct beginnings *beginnings, char byte)
 {
-    struct candidates found = {0};
-    uint32_t limit = address->field[FIELD_LABEL].length;
-    for (int f = FIELD_LABEL + 1; f < FIELD_COUNT; f++) {
-        uint32_t length = address->field[f].length;
-        if (length == 0 || length > limit)
-            continue;
-        int place = found.count++;
-        while (place > 0 && address->field[found.field[place - 1]].length < length) {
-            found.field[place] = found.field[place - 1];
-            place--;
-        }
-        found.field[place] = f;
-    }
-    return found;
+    return &beginnings->fields[(unsigned char)byte % BEGINNINGS];
 }
 
-static int field_at(const struct address *address, const struct candidates *candidates, uint32_t at)
+static bool find_beginnings(const struct address *address, struct beginnings *found)
 {
-    struct slice label = address->field[FIELD_LABEL];
-    if (at > 0 && in_word(label.data[at - 1]))
-        return -1;
-    for (int i = 0; i < candidates->count; i++) {
-        if (stands_at(address->field[candidates->field[i]], label, at))
-            return candidates->field[i];
+    bool any = false;
+    *found = (struct beginnings){0};
+    for (unsigned f = FIELD_LABEL + 1; f < FIELD_COUNT; f++) {
+        struct slice field = address->field[f];
+        if (field.length == 0 || field.length > address->field[FIELD_LABEL].length)
+            continue;
+        *beginning(found, field.data[0]) |= (uint16_t)(1u << f);
+        any = true;
     }
-    return -1;
+    return any;
+}
+
+/* longest_at: of those fields the one that stands at `at`, the longest, then the first; FIELD_LABEL
+ * when none does. */
+static unsigned longest_at(const struct address *address, unsigned fields, uint32_t at)
+{
+    unsigned longest = FIELD_LABEL;
+    uint32_t length = 0;
+    for (; fields != 0; fields &= fields - 1) {
+        unsigned f = (unsigned)__builtin_ctz(fields);
+        if (address->field[f].length > length &&
+            stands_at(address->field[f], address->field[FIELD_LABEL], at)) {
+            longest = f;
+            length = address->field[f].length;
+        }
+    }
+    return longest;
 }
 
 int address_fold(struct address *address, struct buffer *text, struct error *err)
 {
     struct slice label = address->field[FIELD_LABEL];
-    struct candidates candidates = candidates_of(address);
-    if (candidates.count == 0)
+    struct beginnings beginnings;
+    if (label.length == 0 || !find_beginnings(address, &beginnings))
         return 0;
     if (buffer_reserve(text, label.length, err) != 0)
         return -1;
@@ -90,14 +98,21 @@ int address_fold(struct address *address, struct buffer *text, struct error *err
     uint32_t length = 0;
     bool differs = false;
     for (uint32_t at = 0; at < label.length;) {
-        int field = field_at(address, &candidates, at);
-        if (field < 0) {
-            folded[length++] = label.data[at++];
-            continue;
+        unsigned fields = *beginning(&beginnings, label.data[at]);
+        unsigned field = fields == 0 ? FIELD_LABEL : longest_at(address, fields, at);
+        char last = label.data[at];
+        if (field == FIELD_LABEL) {
+            folded[length++] = last;
+            at++;
+        } else {
+            folded[length++] = (char)(FIELD_MARKER_BASE + field);
+            at += address->field[field].length;
+            last = label.data[at - 1];
+            differs = true;
         }
-        folded[length++] = (char)(FIELD_MARKER_BASE + (unsigned)field);
-        at += address->field[field].length;
-        differs = true;
+        /* The rest of a word, which no field can begin in. */
+        while (in_word(last) && at < label.length)
+            folded[length++] = last = label.data[at++];
     }
     if (!differs)
         return 0;

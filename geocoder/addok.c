@@ -122,8 +122,8 @@ static int read_feature(struct network_session *session, struct point point, con
                         const struct geocoder_reply *reply, struct answer *answer,
                         struct error *err)
 {
-    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(feature, "properties");
-    const cJSON *geometry = cJSON_GetObjectItemCaseSensitive(feature, "geometry");
+    const cJSON *properties = json_member(feature, "properties");
+    const cJSON *geometry = json_member(feature, "geometry");
     struct addok_place place = {0};
     struct point position;
     if (!cJSON_IsObject(properties)) {

@@ -13,7 +13,7 @@ static unsigned item_status(const cJSON *item)
 {
     static const char *const names[] = {"status", "statusCode", "code"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(item, names[i]);
+        const cJSON *value = json_member(item, names[i]);
         if (cJSON_IsNumber(value) && value->valuedouble >= 400 && value->valuedouble < 600)
             return (unsigned)value->valuedouble;
     }

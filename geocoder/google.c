@@ -56,7 +56,7 @@ static int google_ask(void *context, const struct point *points, size_t count,
 
 static bool has_type(const cJSON *object, const char *type)
 {
-    const cJSON *types = cJSON_GetObjectItemCaseSensitive(object, "types");
+    const cJSON *types = json_member(object, "types");
     const cJSON *each;
     cJSON_ArrayForEach(each, types)
     {
@@ -84,14 +84,13 @@ static void read_components(const cJSON *components, struct address *address)
     cJSON_ArrayForEach(component, components)
     {
         size_t part = part_of(component);
-        struct slice text = json_slice(cJSON_GetObjectItemCaseSensitive(component, "long_name"));
+        struct slice text = json_slice(json_member(component, "long_name"));
         if (part == PARTS || text.length == 0 || part >= taken[parts[part].field])
             continue;
         taken[parts[part].field] = part;
         address->field[parts[part].field] = text;
         if (parts[part].field == FIELD_COUNTRY)
-            address->field[FIELD_COUNTRYCODE] =
-                json_slice(cJSON_GetObjectItemCaseSensitive(component, "short_name"));
+            address->field[FIELD_COUNTRYCODE] = json_slice(json_member(component, "short_name"));
     }
 }
 
@@ -114,20 +113,18 @@ static int read_results(struct network_session *session, const struct geocoder_r
 {
     struct address address = {0};
     struct point position;
-    const cJSON *results = cJSON_GetObjectItemCaseSensitive(tree, "results");
+    const cJSON *results = json_member(tree, "results");
     const cJSON *result = best_result(results);
-    const cJSON *components = cJSON_GetObjectItemCaseSensitive(result, "address_components");
+    const cJSON *components = json_member(result, "address_components");
     if (!cJSON_IsArray(results) || (result != NULL && !cJSON_IsArray(components))) {
         fail_bad(session, reply, 1, "the reply holds no results", answer);
         return 0;
     }
     read_components(components, &address);
-    address.field[FIELD_LABEL] =
-        json_slice(cJSON_GetObjectItemCaseSensitive(result, "formatted_address"));
-    const cJSON *location = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(result, "geometry"), "location");
-    bool placed = json_position(cJSON_GetObjectItemCaseSensitive(location, "lat"),
-                                cJSON_GetObjectItemCaseSensitive(location, "lng"), &position);
+    address.field[FIELD_LABEL] = json_slice(json_member(result, "formatted_address"));
+    const cJSON *location = json_member(json_member(result, "geometry"), "location");
+    bool placed =
+        json_position(json_member(location, "lat"), json_member(location, "lng"), &position);
     return finish_address(session, reply, question, placed ? &position : NULL, &address, answer,
                           err);
 }

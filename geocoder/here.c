@@ -9,15 +9,15 @@
 
 static const struct json_field fields[] = {
     {FIELD_LABEL, {"label"}},
-    {FIELD_HOUSENUMBER, {"houseNumber"}},
-    {FIELD_STREET, {"street"}},
-    {FIELD_DISTRICT, {"district", "subdistrict"}},
-    {FIELD_CITY, {"city"}},
-    {FIELD_COUNTY, {"county"}},
-    {FIELD_STATE, {"state", "stateCode"}},
-    {FIELD_POSTCODE, {"postalCode"}},
-    {FIELD_COUNTRY, {"countryName"}},
     {FIELD_COUNTRYCODE, {"countryCode"}},
+    {FIELD_COUNTRY, {"countryName"}},
+    {FIELD_STATE, {"state", "stateCode"}},
+    {FIELD_COUNTY, {"county"}},
+    {FIELD_CITY, {"city"}},
+    {FIELD_DISTRICT, {"district", "subdistrict"}},
+    {FIELD_STREET, {"street"}},
+    {FIELD_POSTCODE, {"postalCode"}},
+    {FIELD_HOUSENUMBER, {"houseNumber"}},
     {FIELD_LABEL, {NULL}},
 };
 static const struct json_field place_fields[] = {
@@ -77,8 +77,8 @@ static int here_ask(void *context, const struct point *points, size_t count,
 static int read_item(struct network_session *session, struct point point, const cJSON *item,
                      const struct geocoder_reply *reply, struct answer *answer, struct error *err)
 {
-    const cJSON *place = cJSON_GetObjectItemCaseSensitive(item, "address");
-    const cJSON *position = cJSON_GetObjectItemCaseSensitive(item, "position");
+    const cJSON *place = json_member(item, "address");
+    const cJSON *position = json_member(item, "position");
     const char *type = json_text(item, "resultType");
     struct address address = {0};
     struct point found;
@@ -89,8 +89,7 @@ static int read_item(struct network_session *session, struct point point, const 
     read_fields(session, place, fields, &address);
     if (type != NULL && strcmp(type, "place") == 0)
         read_fields(session, item, place_fields, &address);
-    bool known = json_position(cJSON_GetObjectItemCaseSensitive(position, "lat"),
-                               cJSON_GetObjectItemCaseSensitive(position, "lng"), &found);
+    bool known = json_position(json_member(position, "lat"), json_member(position, "lng"), &found);
     return finish_address(session, reply, point, known ? &found : NULL, &address, answer, err);
 }
 
@@ -113,7 +112,7 @@ static int read_items(struct network_session *session, struct point point, const
 /* row_number: the number that a row was asked under, 1 to count; 0 when it is none. */
 static size_t row_number(const cJSON *row, size_t count)
 {
-    const cJSON *id = cJSON_GetObjectItemCaseSensitive(row, "id");
+    const cJSON *id = json_member(row, "id");
     uint64_t number = 0;
     if (cJSON_IsString(id))
         return text_parse_unsigned(id->valuestring, count, &number) ? (size_t)number : 0;
@@ -127,7 +126,7 @@ static int read_rows(struct network_session *session, const struct point *points
                      const cJSON *tree, const struct geocoder_reply *reply, struct answer *answers,
                      struct error *err)
 {
-    const cJSON *rows = cJSON_GetObjectItemCaseSensitive(tree, "results");
+    const cJSON *rows = json_member(tree, "results");
     const cJSON *row;
     if (!cJSON_IsArray(rows)) {
         fail_items(session, reply, tree, count, answers);

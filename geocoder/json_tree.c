@@ -1,5 +1,6 @@
 #include "geocoder/json_tree.h"
 
+#include <emmintrin.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,21 +10,27 @@
 #define BLOCK_NODES 1024
 #define BYTES_PER_NODE 8 /* no honest JSON has more values than one for so many bytes */
 #define SPARE_NODES 4096
-#define PADDING 8 /* NULs behind the copy, so that eight bytes can be looked at anywhere in it */
+#define PADDING 16 /* NULs behind the copy, so that 16 bytes can be looked at anywhere in it */
 #define NUMBER_ROOM 64
-#define EXACT_DIGITS 15 /* a number of so many digits and a small exponent is exact in a double */
-#define EXACT_POWER 22
+#define NO_CHARACTER ' ' /* what next_character never finds */
+#define MOST_DIGITS 19   /* a number of so many digits fits in 64 bits */
+#define EXACT_NUMBER (UINT64_C(1) << 53)
+#define EXACT_POWER 22 /* powers of ten up to this one are exact in a double */
 
 /* One body being read. `at` never goes beyond the padding: every loop stops at NUL. */
 struct reading {
     struct json_tree *tree;
     char *at;
-    char *end; /* the first NUL of the padding */
+    char *end;     /* the first NUL of the padding */
+    cJSON *unused; /* the rest of the newest block */
+    cJSON *unused_end;
+    size_t blocks; /* taken into use */
     size_t node_limit;
     const char *why;
     unsigned depth;
+    char close;                /* what ends the innermost container */
+    cJSON *newest;             /* of the innermost container's members, or NULL */
     cJSON *open[JSON_NESTING]; /* containers around the present value */
-    cJSON *last[JSON_NESTING]; /* the newest member of each */
 };
 
 static void *failed(struct reading *reading, const char *why)
@@ -46,34 +53,49 @@ static bool add_block(struct json_tree *tree)
     return true;
 }
 
+/* next_block: make room for values, never for more than the limit. */
+static bool next_block(struct reading *reading)
+{
+    struct json_tree *tree = reading->tree;
+    size_t taken = reading->blocks * BLOCK_NODES;
+    if (taken >= reading->node_limit)
+        return failed(reading, "the reply holds too many values") != NULL;
+    if (reading->blocks == tree->block_count && !add_block(tree))
+        return failed(reading, "there is no memory for the reply") != NULL;
+    size_t left = reading->node_limit - taken;
+    reading->unused = tree->blocks[reading->blocks++];
+    reading->unused_end = reading->unused + (left < BLOCK_NODES ? left : BLOCK_NODES);
+    return true;
+}
+
 /* A new value, as the last member of the container it stands in. */
 static cJSON *new_node(struct reading *reading, char *name)
 {
-    struct json_tree *tree = reading->tree;
-    if (tree->used >= reading->node_limit)
-        return failed(reading, "the reply holds too many values");
-    if (tree->used == tree->block_count * BLOCK_NODES && !add_block(tree))
-        return failed(reading, "there is no memory for the reply");
-    cJSON *node = &tree->blocks[tree->used / BLOCK_NODES][tree->used % BLOCK_NODES];
-    tree->used++;
-    *node = (cJSON){.string = name};
-    if (reading->depth > 0) {
-        unsigned depth = reading->depth - 1;
-        node->prev = reading->last[depth];
-        if (node->prev != NULL)
-            node->prev->next = node;
-        else
-            reading->open[depth]->child = node;
-        reading->last[depth] = node;
-    }
+    if (reading->unused == reading->unused_end && !next_block(reading))
+        return NULL;
+    cJSON *node = reading->unused++;
+    *node = (cJSON){.string = name, .prev = reading->newest};
+    if (reading->newest != NULL)
+        reading->newest->next = node;
+    else if (reading->depth > 0)
+        reading->open[reading->depth - 1]->child = node;
+    reading->newest = node;
     return node;
 }
 
-static void skip_space(struct reading *reading)
+static char skip_space(struct reading *reading)
 {
     while (*reading->at == ' ' || *reading->at == '\n' || *reading->at == '\r' ||
            *reading->at == '\t')
         reading->at++;
+    return *reading->at;
+}
+
+/* The next character that is no space. */
+static inline char next_character(struct reading *reading)
+{
+    char next = *reading->at;
+    return next > ' ' ? next : skip_space(reading);
 }
 
 static int hex_value(char c)
@@ -147,123 +169,138 @@ static char *decode_escape(char **at, char *to)
     return to;
 }
 
-static uint64_t zero_bytes(uint64_t word)
-{
-    return (word - UINT64_C(0x0101010101010101)) & ~word & UINT64_C(0x8080808080808080);
-}
-
 /* The next quote, backslash or NUL. */
-static char *plain_end(char *at)
+static inline char *plain_end(char *at)
 {
-    uint64_t word, hits;
-    for (;;) {
-        memcpy(&word, at, 8);
-        hits = zero_bytes(word ^ UINT64_C(0x2222222222222222)) |
-               zero_bytes(word ^ UINT64_C(0x5C5C5C5C5C5C5C5C)) | zero_bytes(word);
-        if (hits != 0)
-            return at + __builtin_ctzll(hits) / 8;
-        at += 8;
+    for (;; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i hits = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                    _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')),
+                                                 _mm_cmpeq_epi8(bytes, _mm_setzero_si128())));
+        int mask = _mm_movemask_epi8(hits);
+        if (mask != 0)
+            return at + __builtin_ctz((unsigned)mask);
     }
 }
 
+/* decode_text: the rest of a text, from its first backslash *at on, decoded in place. Returns its
+ * end; *at moves to its end as it was written. NULL when an escape is broken. */
+static char *decode_text(char **at)
+{
+    char *to = *at;
+    while (**at == '\\') {
+        to = decode_escape(at, to);
+        if (to == NULL)
+            return NULL;
+        char *plain = *at;
+        *at = plain_end(plain);
+        memmove(to, plain, (size_t)(*at - plain));
+        to += *at - plain;
+    }
+    return to;
+}
+
 /* read_text: the text whose opening quote is at `at`, decoded and ended with NUL. */
-static char *read_text(struct reading *reading)
+static inline char *read_text(struct reading *reading, int *length)
 {
     char *begin = reading->at + 1;
     char *at = plain_end(begin);
     char *to = at;
-    while (*at == '\\') {
-        to = decode_escape(&at, to);
-        if (to == NULL)
-            return failed(reading, "the reply is no JSON: a text in it is broken");
-        char *plain = at;
-        at = plain_end(at);
-        memmove(to, plain, (size_t)(at - plain));
-        to += at - plain;
-    }
+    if (*at == '\\' && (to = decode_text(&at)) == NULL)
+        return failed(reading, "the reply is no JSON: a text in it is broken");
     if (*at != '"')
         return failed(reading, "the reply is no JSON: it ends early");
     reading->at = at + 1;
     *to = '\0';
+    *length = (int)(to - begin);
     return begin;
 }
 
-static const char *skip_digits(const char *at)
+static const char *read_digits(const char *at, uint64_t *number)
 {
-    while (*at >= '0' && *at <= '9')
-        at++;
+    for (; *at >= '0' && *at <= '9'; at++)
+        *number = *number * 10 + (uint64_t)(*at - '0');
     return at;
 }
 
-/* number_end: behind the number at `at`; NULL when it is none by JSON's grammar. */
-static const char *number_end(const char *at)
+/* A number as it is written: digits * 10^exponent. */
+struct decimal {
+    const char *end;
+    uint64_t digits;
+    size_t digit_count; /* over MOST_DIGITS, digits is wrong */
+    int64_t exponent;
+};
+
+/* read_decimal: the number at `at`, behind its sign; false when it is none by JSON's grammar. */
+static bool read_decimal(const char *at, struct decimal *decimal)
 {
-    const char *digits = at + (*at == '-');
-    at = skip_digits(digits);
-    if (at == digits || (*digits == '0' && at > digits + 1))
-        return NULL;
+    const char *begin = at;
+    decimal->digits = 0;
+    at = read_digits(at, &decimal->digits);
+    decimal->digit_count = (size_t)(at - begin);
+    decimal->exponent = 0;
+    if (at == begin || (*begin == '0' && at > begin + 1))
+        return false;
     if (*at == '.') {
-        digits = at + 1;
-        at = skip_digits(digits);
-        if (at == digits)
-            return NULL;
+        begin = at + 1;
+        at = read_digits(begin, &decimal->digits);
+        if (at == begin)
+            return false;
+        decimal->digit_count += (size_t)(at - begin);
+        decimal->exponent = begin - at;
     }
     if (*at == 'e' || *at == 'E') {
-        digits = at + 1 + (at[1] == '+' || at[1] == '-');
-        at = skip_digits(digits);
-        if (at == digits)
-            return NULL;
+        uint64_t exponent = 0;
+        bool negative = at[1] == '-';
+        begin = at + 1 + (at[1] == '+' || at[1] == '-');
+        at = read_digits(begin, &exponent);
+        if (at == begin)
+            return false;
+        if (at - begin > 4) /* none so large is exact */
+            exponent = INT_MAX;
+        decimal->exponent += negative ? -(int64_t)exponent : (int64_t)exponent;
     }
-    return at;
+    decimal->end = at;
+    return true;
 }
 
-/* plain_number: the value of a decimal without exponent, when it is short enough to be exact. */
-static bool plain_number(const char *at, const char *end, double *out)
+/* exact_value: the value of a number that has an exact one before the only rounding, that of one
+ * division or multiplication (W. Clinger, 1990). False for other numbers. */
+static bool exact_value(const struct decimal *decimal, double *value)
 {
     static const double powers[EXACT_POWER + 1] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
                                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    bool negative = *at == '-';
-    uint64_t digits = 0;
-    size_t decimals = 0;
-    bool behind_point = false;
-    if (end - at > EXACT_DIGITS + 2)
+    if (decimal->digit_count > MOST_DIGITS || decimal->digits > EXACT_NUMBER ||
+        decimal->exponent < -EXACT_POWER || decimal->exponent > EXACT_POWER)
         return false;
-    for (at += negative; at < end; at++) {
-        if (*at == '.') {
-            behind_point = true;
-            continue;
-        }
-        if (*at < '0' || *at > '9')
-            return false;
-        digits = digits * 10 + (uint64_t)(*at - '0');
-        decimals += behind_point;
-    }
-    if (digits >= UINT64_C(1000000000000000))
-        return false;
-    double value = (double)digits / powers[decimals];
-    *out = negative ? -value : value;
+    if (decimal->exponent < 0)
+        *value = (double)decimal->digits / powers[-decimal->exponent];
+    else
+        *value = (double)decimal->digits * powers[decimal->exponent];
     return true;
 }
 
 static bool read_number(struct reading *reading, cJSON *node)
 {
     const char *begin = reading->at;
-    const char *end = number_end(begin);
+    struct decimal decimal;
     char text[NUMBER_ROOM];
     double value;
-    if (end == NULL || end - begin >= NUMBER_ROOM)
+    if (!read_decimal(begin + (*begin == '-'), &decimal) || decimal.end - begin >= NUMBER_ROOM)
         return failed(reading, "the reply is no JSON: a number in it is broken") != NULL;
-    if (!plain_number(begin, end, &value)) {
-        memcpy(text, begin, (size_t)(end - begin));
-        text[end - begin] = '\0';
+    if (exact_value(&decimal, &value)) {
+        value = *begin == '-' ? -value : value;
+    } else {
+        memcpy(text, begin, (size_t)(decimal.end - begin));
+        text[decimal.end - begin] = '\0';
         if (!text_parse_double(text, &value))
             return failed(reading, "the reply is no JSON: a number in it is broken") != NULL;
     }
     node->type = cJSON_Number;
     node->valuedouble = value;
     node->valueint = value >= INT_MAX ? INT_MAX : value <= INT_MIN ? INT_MIN : (int)value;
-    reading->at += end - begin;
+    reading->at += decimal.end - begin;
     return true;
 }
 
@@ -281,28 +318,40 @@ static bool open_container(struct reading *reading, cJSON *node)
 {
     if (reading->depth == JSON_NESTING)
         return failed(reading, "the reply is nested too deep") != NULL;
-    node->type = *reading->at == '{' ? cJSON_Object : cJSON_Array;
-    reading->open[reading->depth] = node;
-    reading->last[reading->depth] = NULL;
-    reading->depth++;
+    bool is_object = *reading->at == '{';
+    node->type = is_object ? cJSON_Object : cJSON_Array;
+    reading->close = is_object ? '}' : ']';
+    reading->open[reading->depth++] = node;
+    reading->newest = NULL;
     reading->at++;
     return true;
+}
+
+static void close_container(struct reading *reading)
+{
+    reading->at++;
+    reading->depth--;
+    reading->newest = reading->open[reading->depth];
+    if (reading->depth == 0)
+        reading->close = NO_CHARACTER;
+    else
+        reading->close = reading->open[reading->depth - 1]->type == cJSON_Object ? '}' : ']';
 }
 
 /* read_value: the value at `at`; of an object or array only its beginning. */
 static bool read_value(struct reading *reading, char *name)
 {
-    skip_space(reading);
+    char first = next_character(reading);
     cJSON *node = new_node(reading, name);
     if (node == NULL)
         return false;
-    switch (*reading->at) {
+    switch (first) {
     case '{':
     case '[':
         return open_container(reading, node);
     case '"':
         node->type = cJSON_String;
-        node->valuestring = read_text(reading);
+        node->valuestring = read_text(reading, &node->valueint);
         return node->valuestring != NULL;
     case 't':
         return read_word(reading, node, "true", cJSON_True);
@@ -315,61 +364,57 @@ static bool read_value(struct reading *reading, char *name)
     }
 }
 
-/* read_member: the next member of the innermost container, with its name if that is an object. */
-static bool read_member(struct reading *reading, const cJSON *container)
+/* read_name: a member's name and the colon behind it; NULL when there is none. */
+static char *read_name(struct reading *reading)
 {
-    char *name = NULL;
-    if (container->type == cJSON_Object) {
-        skip_space(reading);
-        if (*reading->at != '"')
-            return failed(reading, "the reply is no JSON") != NULL;
-        name = read_text(reading);
-        if (name == NULL)
-            return false;
-        skip_space(reading);
-        if (*reading->at != ':')
-            return failed(reading, "the reply is no JSON") != NULL;
-        reading->at++;
-    }
-    return read_value(reading, name);
+    int length;
+    if (next_character(reading) != '"')
+        return failed(reading, "the reply is no JSON");
+    char *name = read_text(reading, &length);
+    if (name == NULL)
+        return NULL;
+    if (next_character(reading) != ':')
+        return failed(reading, "the reply is no JSON");
+    reading->at++;
+    return name;
 }
 
 /* read_all: the root and everything inside. */
 static bool read_all(struct reading *reading)
 {
-    if (!read_value(reading, NULL))
-        return false;
-    while (reading->depth > 0) {
-        const cJSON *container = reading->open[reading->depth - 1];
-        char close = container->type == cJSON_Object ? '}' : ']';
-        skip_space(reading);
-        if (*reading->at == close) {
-            reading->at++;
-            reading->depth--;
-            continue;
+    char *name = NULL;
+    for (;;) {
+        if (!read_value(reading, name))
+            return false;
+        char next = next_character(reading);
+        while (next == reading->close) {
+            close_container(reading);
+            next = next_character(reading);
         }
-        if (container->child != NULL) {
-            if (*reading->at != ',')
+        if (reading->depth == 0)
+            break;
+        if (reading->newest != NULL) {
+            if (next != ',')
                 return failed(reading, "the reply is no JSON") != NULL;
             reading->at++;
         }
-        if (!read_member(reading, container))
+        name = NULL;
+        if (reading->close == '}' && (name = read_name(reading)) == NULL)
             return false;
     }
-    skip_space(reading);
     return reading->at == reading->end || failed(reading, "the reply is no JSON") != NULL;
 }
 
 const cJSON *json_tree_read(struct json_tree *tree, const char *body, size_t size, const char **why)
 {
     static const char padding[PADDING];
-    struct reading reading = {.tree = tree, .node_limit = size / BYTES_PER_NODE + SPARE_NODES};
-    tree->used = 0;
+    struct reading reading = {
+        .tree = tree, .node_limit = size / BYTES_PER_NODE + SPARE_NODES, .close = NO_CHARACTER};
     buffer_clear(&tree->text);
     if (size == 0)
         failed(&reading, "the reply is empty");
-    else if (memchr(body, '\0', size) != NULL)
-        failed(&reading, "the reply holds a NUL");
+    else if (size > INT_MAX)
+        failed(&reading, "the reply is too long");
     else if (!text_is_utf8(body, size))
         failed(&reading, "the reply is not UTF-8");
     else if (buffer_reserve(&tree->text, size + PADDING, NULL) != 0 ||
@@ -382,7 +427,8 @@ const cJSON *json_tree_read(struct json_tree *tree, const char *body, size_t siz
         if (read_all(&reading))
             return &tree->blocks[0][0];
     }
-    *why = reading.why;
+    /* Reading stops at every NUL, so only what was not read can hold one. */
+    *why = size > 0 && memchr(body, '\0', size) != NULL ? "the reply holds a NUL" : reading.why;
     return NULL;
 }
 

@@ -19,13 +19,13 @@
 struct json_tree {
     cJSON **blocks; /* of JSON_BLOCK_NODES nodes each */
     size_t block_count;
-    size_t used;        /* nodes of the present tree */
     struct buffer text; /* a copy of the body, texts decoded in place */
 };
 
 /* json_tree_read: the root, which lives until the next call; NULL when the body is not JSON, is
  * nested too deep, has a text that is not UTF-8 or holds NUL, or has more values than honest JSON
- * of its size; *why then says what is wrong. Object members with the same name all stay. */
+ * of its size; *why then says what is wrong. Object members with the same name all stay. The
+ * valueint of a text is its length in bytes. */
 const cJSON *json_tree_read(struct json_tree *tree, const char *body, size_t size,
                             const char **why);
 

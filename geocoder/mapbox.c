@@ -92,12 +92,12 @@ static int mapbox_ask(void *context, const struct point *points, size_t count,
 
 static bool feature_position(const cJSON *feature, const cJSON *properties, struct point *out)
 {
-    const cJSON *geometry = cJSON_GetObjectItemCaseSensitive(feature, "geometry");
-    const cJSON *coordinates = cJSON_GetObjectItemCaseSensitive(properties, "coordinates");
+    const cJSON *geometry = json_member(feature, "geometry");
+    const cJSON *coordinates = json_member(properties, "coordinates");
     if (json_coordinates(geometry, out))
         return true;
-    return json_position(cJSON_GetObjectItemCaseSensitive(coordinates, "latitude"),
-                         cJSON_GetObjectItemCaseSensitive(coordinates, "longitude"), out);
+    return json_position(json_member(coordinates, "latitude"),
+                         json_member(coordinates, "longitude"), out);
 }
 
 static void read_part(struct network_session *session, const cJSON *member, struct address *address)
@@ -141,7 +141,7 @@ static bool item_position(const cJSON *item, struct point *out)
 {
     const cJSON *feature;
     return item != NULL && first_of(item, "features", &feature) && feature != NULL &&
-           feature_position(feature, cJSON_GetObjectItemCaseSensitive(feature, "properties"), out);
+           feature_position(feature, json_member(feature, "properties"), out);
 }
 
 static bool much_nearer(struct point point, const cJSON *item, double metres)
@@ -179,7 +179,7 @@ static int read_item(struct network_session *session, struct point point, size_t
         answer_empty(reply, answer);
         return 0;
     }
-    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(feature, "properties");
+    const cJSON *properties = json_member(feature, "properties");
     if (!cJSON_IsObject(properties)) {
         fail_item(session, reply, item, answer);
         return 0;
@@ -191,7 +191,7 @@ static int read_item(struct network_session *session, struct point point, size_t
         return 0;
     }
     read_fields(session, properties, label_fields, &address);
-    read_context(session, cJSON_GetObjectItemCaseSensitive(properties, "context"), &address);
+    read_context(session, json_member(properties, "context"), &address);
     return finish_address(session, reply, point, known ? &position : NULL, &address, answer, err);
 }
 
@@ -205,7 +205,7 @@ static int mapbox_read(void *context, const struct point *points, size_t count,
         return -1;
     if (tree == NULL)
         return 0;
-    const cJSON *batch = cJSON_GetObjectItemCaseSensitive(tree, "batch");
+    const cJSON *batch = json_member(tree, "batch");
     if (!cJSON_IsArray(batch)) {
         fail_items(session, reply, tree, count, answers);
         return 0;

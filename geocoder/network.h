@@ -109,11 +109,12 @@ bool speaks_of_quota(const char *message);
 /* --- fields and answers (network_fields.c) -------------------------------------------------- */
 
 /* Where a provider's reply keeps a field: the first of these names that holds a text that is not
- * empty (numbers count as text). The table ends with an entry whose names[0] is NULL. */
+ * empty (numbers count as text). No name stands in a table twice. The table ends with an entry
+ * whose names[0] is NULL; it is read fastest when its order is that of replies. */
 #define FIELD_NAMES 6
 struct json_field {
     enum address_field field;
-    const char *names[FIELD_NAMES]; /* in order of preference; unused ones are NULL */
+    const char *names[FIELD_NAMES + 1]; /* in order of preference, then NULL */
 };
 
 /* read_fields: gather the fields of an address (zeroed to begin with) from a JSON object (anything
@@ -146,11 +147,14 @@ bool json_position(const cJSON *lat, const cJSON *lon, struct point *out);
 /* json_coordinates: of a GeoJSON geometry, [LON, LAT]; false when it has none. */
 bool json_coordinates(const cJSON *geometry, struct point *out);
 
+/* json_member: the first member of that name; NULL when there is none, or no object. */
+const cJSON *json_member(const cJSON *object, const char *name);
+
 /* first_of: the first element of the array that is the member of that name, *first = NULL when the
  * array is empty. False when there is no such array, or the element is not an object. */
 bool first_of(const cJSON *object, const char *name, const cJSON **first);
 
-/* json_slice: a text without the blanks around it; empty when value is no text. */
+/* json_slice: a text of a tree without the blanks around it; empty when value is no text. */
 struct slice json_slice(const cJSON *value);
 
 /* json_text: the text of a member, or NULL when there is none or it is empty. */

@@ -151,10 +151,9 @@ const char *reply_message(const cJSON *tree)
     };
     if (!cJSON_IsObject(tree))
         return NULL;
-    const char *message = message_of(cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(tree, "geocoding"), "errors"));
+    const char *message = message_of(json_member(json_member(tree, "geocoding"), "errors"));
     for (size_t i = 0; names[i] != NULL && message == NULL; i++)
-        message = message_of(cJSON_GetObjectItemCaseSensitive(tree, names[i]));
+        message = message_of(json_member(tree, names[i]));
     return message;
 }
 

@@ -1,6 +1,7 @@
 /* From the members of JSON objects to the fields of an address. */
 #include "geocoder/network.h"
 
+#include <emmintrin.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,21 +17,28 @@ static bool is_blank(char c)
 }
 
 /* trimmed: a text without the blanks around it. */
-static struct slice trimmed(const char *text)
+static inline struct slice trimmed(const cJSON *value)
 {
-    while (*text != '\0' && is_blank(*text))
-        text++;
-    size_t length = strlen(text);
+    const char *text = value->valuestring;
+    uint32_t length = (uint32_t)value->valueint;
+    for (; length > 0 && is_blank(text[0]); text++)
+        length--;
     while (length > 0 && is_blank(text[length - 1]))
         length--;
-    if (length > UINT32_MAX)
-        length = 0;
-    return (struct slice){text, (uint32_t)length};
+    return (struct slice){text, length};
 }
 
 struct slice json_slice(const cJSON *value)
 {
-    return cJSON_IsString(value) ? trimmed(value->valuestring) : (struct slice){NULL, 0};
+    return cJSON_IsString(value) ? trimmed(value) : (struct slice){NULL, 0};
+}
+
+const cJSON *json_member(const cJSON *object, const char *name)
+{
+    const cJSON *member = cJSON_IsObject(object) ? object->child : NULL;
+    while (member != NULL && (member->string[0] != name[0] || strcmp(member->string, name) != 0))
+        member = member->next;
+    return member;
 }
 
 /* number_text: a number as people write it, kept in the session. */
@@ -47,44 +55,65 @@ static struct slice number_text(struct network_session *session, double number)
     return (struct slice){(const char *)kept->data + kept->used - (size_t)length, (uint32_t)length};
 }
 
-/* find_name: the entry of a table that has this name, and its rank there; NULL when none has. */
-static const struct json_field *find_name(const struct json_field *table, const char *name,
+/* rank_of: the place of a name among those of an entry; FIELD_NAMES when it is not there. */
+static inline unsigned rank_of(const struct json_field *entry, const char *name)
+{
+    unsigned i = 0;
+    do {
+        if (entry->names[i][0] == name[0] && strcmp(entry->names[i], name) == 0)
+            return i;
+    } while (entry->names[++i] != NULL);
+    return FIELD_NAMES;
+}
+
+/* find_name: the entry of a table that has this name, and its rank there; NULL when none has. The
+ * search begins at the likely entry. */
+static const struct json_field *find_name(const struct json_field *table,
+                                          const struct json_field *likely, const char *name,
                                           unsigned *rank)
 {
-    for (; table->names[0] != NULL; table++) {
-        for (unsigned i = 0; i < FIELD_NAMES && table->names[i] != NULL; i++) {
-            if (table->names[i][0] == name[0] && strcmp(table->names[i], name) == 0) {
-                *rank = i;
-                return table;
-            }
-        }
+    const struct json_field *entry;
+    for (entry = likely; entry->names[0] != NULL; entry++) {
+        if ((*rank = rank_of(entry, name)) < FIELD_NAMES)
+            return entry;
+    }
+    for (entry = table; entry != likely; entry++) {
+        if ((*rank = rank_of(entry, name)) < FIELD_NAMES)
+            return entry;
     }
     return NULL;
 }
 
-/* One pass over the members, because looking names up in a cJSON object is a walk each time. */
+/* One pass over the members, because looking a name up is a walk each time. Replies mostly have
+ * their members in one order, and tables have it too: an entry is likely followed by the next. */
 void read_fields(struct network_session *session, const cJSON *object,
                  const struct json_field *table, struct address *address)
 {
-    unsigned char ranks[FIELD_COUNT]; /* of the name a field is from; FIELD_NAMES = none yet */
+    unsigned ranks[FIELD_COUNT]; /* of the name a field is from */
+    unsigned gathered = 0;       /* fields that are from this object, one bit each */
+    const struct json_field *likely = table;
     if (!cJSON_IsObject(object))
         return;
-    for (unsigned f = 0; f < FIELD_COUNT; f++)
-        ranks[f] = address->field[f].length > 0 ? 0 : FIELD_NAMES;
     for (const cJSON *member = object->child; member != NULL; member = member->next) {
-        unsigned rank = 0;
+        unsigned rank;
         if (member->type != cJSON_String && member->type != cJSON_Number)
             continue;
-        const struct json_field *entry = find_name(table, member->string, &rank);
-        if (entry == NULL || rank >= ranks[entry->field])
+        const struct json_field *entry = find_name(table, likely, member->string, &rank);
+        if (entry == NULL)
+            continue;
+        likely = entry + 1;
+        struct slice *field = &address->field[entry->field];
+        unsigned bit = 1u << entry->field;
+        if (field->length > 0 && ((gathered & bit) == 0 || rank >= ranks[entry->field]))
             continue;
         struct slice text = member->type == cJSON_String
-                                ? trimmed(member->valuestring)
+                                ? trimmed(member)
                                 : number_text(session, member->valuedouble);
         if (text.length == 0)
             continue;
-        address->field[entry->field] = text;
-        ranks[entry->field] = (unsigned char)rank;
+        *field = text;
+        ranks[entry->field] = rank;
+        gathered |= bit;
     }
 }
 
@@ -93,19 +122,29 @@ static bool is_control(unsigned char c, unsigned char next)
     return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
 }
 
-static uint64_t bytes_below(uint64_t word, unsigned char limit)
+/* may_be_control: whether one of 16 bytes is a control character, or may be the first of two. */
+static bool may_be_control(__m128i bytes)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    return (word - ones * limit) & ~word & ones << 7;
+    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    __m128i delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    __m128i lead = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char)0xc2));
+    return _mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(delete, lead))) != 0;
 }
 
-/* may_be_control: whether one of eight bytes is a control character, or the first of two. Some that
- * follow such a byte count as well. */
-static bool may_be_control(uint64_t word)
+/* bytes_of: all bytes of a text of 4 to 15 in no order, some twice. */
+static __m128i bytes_of(struct slice text)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    return (bytes_below(word, 0x20) | bytes_below(word ^ ones * 0x7f, 1) |
-            bytes_below(word ^ ones * 0xc2, 1)) != 0;
+    uint64_t words[2];
+    uint32_t halves[2];
+    if (text.length >= sizeof words[0]) {
+        memcpy(&words[0], text.data, sizeof words[0]);
+        memcpy(&words[1], text.data + text.length - sizeof words[1], sizeof words[1]);
+    } else {
+        memcpy(&halves[0], text.data, sizeof halves[0]);
+        memcpy(&halves[1], text.data + text.length - sizeof halves[1], sizeof halves[1]);
+        words[0] = words[1] = halves[0] | (uint64_t)halves[1] << 32;
+    }
+    return _mm_set_epi64x((long long)words[1], (long long)words[0]);
 }
 
 static bool has_control_between(struct slice text, uint32_t start, uint32_t end)
@@ -121,15 +160,16 @@ static bool has_control_between(struct slice text, uint32_t start, uint32_t end)
 
 static bool has_control(struct slice text)
 {
-    uint64_t word;
-    if (text.length < sizeof word)
+    const uint32_t step = sizeof(__m128i);
+    if (text.length < 4)
         return has_control_between(text, 0, text.length);
-    for (uint32_t start = 0; start < text.length; start += sizeof word) {
-        /* The last word overlaps the one before. */
-        if (start > text.length - sizeof word)
-            start = text.length - (uint32_t)sizeof word;
-        memcpy(&word, text.data + start, sizeof word);
-        if (may_be_control(word))
+    if (text.length < step)
+        return may_be_control(bytes_of(text)) && has_control_between(text, 0, text.length);
+    for (uint32_t start = 0; start < text.length; start += step) {
+        /* The last 16 bytes overlap those before. */
+        if (start > text.length - step)
+            start = text.length - step;
+        if (may_be_control(_mm_loadu_si128((const __m128i *)(text.data + start))))
             return has_control_between(text, start, text.length);
     }
     return false;
@@ -226,14 +266,13 @@ int read_features(struct network_session *session, const struct geocoder_reply *
         answer_empty(reply, answer);
         return 0;
     }
-    const cJSON *properties = cJSON_GetObjectItemCaseSensitive(feature, "properties");
+    const cJSON *properties = json_member(feature, "properties");
     if (!cJSON_IsObject(properties)) {
         fail_bad(session, reply, 1, "the reply holds a feature without properties", answer);
         return 0;
     }
     read_fields(session, properties, table, &address);
-    bool placed =
-        json_coordinates(cJSON_GetObjectItemCaseSensitive(feature, "geometry"), &position);
+    bool placed = json_coordinates(json_member(feature, "geometry"), &position);
     return finish_address(session, reply, question, placed ? &position : NULL, &address, answer,
                           err);
 }
@@ -260,14 +299,14 @@ bool json_position(const cJSON *lat, const cJSON *lon, struct point *out)
 
 bool json_coordinates(const cJSON *geometry, struct point *out)
 {
-    const cJSON *coordinates = cJSON_GetObjectItemCaseSensitive(geometry, "coordinates");
+    const cJSON *coordinates = json_member(geometry, "coordinates");
     const cJSON *lon = cJSON_IsArray(coordinates) ? coordinates->child : NULL;
     return lon != NULL && json_position(lon->next, lon, out);
 }
 
 bool first_of(const cJSON *object, const char *name, const cJSON **first)
 {
-    const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, name);
+    const cJSON *array = json_member(object, name);
     if (!cJSON_IsArray(array) || (array->child != NULL && !cJSON_IsObject(array->child)))
         return false;
     *first = array->child;
@@ -276,6 +315,6 @@ bool first_of(const cJSON *object, const char *name, const cJSON **first)
 
 const char *json_text(const cJSON *object, const char *name)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    const cJSON *value = json_member(object, name);
     return cJSON_IsString(value) && value->valuestring[0] != '\0' ? value->valuestring : NULL;
 }

@@ -48,7 +48,7 @@ static void refuse(struct network_session *session, const struct geocoder_reply 
     const char *message = reply_message(tree);
     bool transient = true;
     enum failure_cause cause = CAUSE_BAD_REPLY;
-    const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "code");
+    const cJSON *code = json_member(error, "code");
     if (cJSON_IsString(error) && strcmp(error->valuestring, NO_ADDRESS) == 0) {
         answer_empty(reply, answer);
         return;
@@ -76,20 +76,19 @@ static int nominatim_read(void *context, const struct point *points, size_t coun
     const cJSON *tree;
     if (read_object(session, reply, count, &tree, answers, err) != 0 || tree == NULL)
         return tree == NULL ? 0 : -1;
-    const cJSON *error = cJSON_GetObjectItemCaseSensitive(tree, "error");
+    const cJSON *error = json_member(tree, "error");
     if (error != NULL) {
         refuse(session, reply, tree, error, &answers[0]);
         return 0;
     }
-    const cJSON *details = cJSON_GetObjectItemCaseSensitive(tree, "address");
+    const cJSON *details = json_member(tree, "address");
     if (details == NULL ? json_text(tree, "display_name") == NULL : !cJSON_IsObject(details)) {
         fail_bad(session, reply, count, "the reply holds no address", answers);
         return 0;
     }
     read_fields(session, tree, place_fields, &address);
     read_fields(session, details, address_fields, &address);
-    bool placed = json_position(cJSON_GetObjectItemCaseSensitive(tree, "lat"),
-                                cJSON_GetObjectItemCaseSensitive(tree, "lon"), &position);
+    bool placed = json_position(json_member(tree, "lat"), json_member(tree, "lon"), &position);
     return finish_address(session, reply, points[0], placed ? &position : NULL, &address,
                           &answers[0], err);
 }

@@ -39,8 +39,7 @@ static int opencage_ask(void *context, const struct point *points, size_t count,
 /* said_status: the status inside a reply, or that of the reply itself where it says none. */
 static unsigned said_status(const cJSON *tree, const struct geocoder_reply *reply)
 {
-    const cJSON *code =
-        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tree, "status"), "code");
+    const cJSON *code = json_member(json_member(tree, "status"), "code");
     bool given = cJSON_IsNumber(code) && code->valuedouble >= 100 && code->valuedouble < 600;
     return given ? (unsigned)code->valuedouble : reply->status;
 }
@@ -68,16 +67,16 @@ static int opencage_read(void *context, const struct point *points, size_t count
         fail_bad(session, reply, count, "the reply holds no results", answers);
         return 0;
     }
-    const cJSON *components = cJSON_GetObjectItemCaseSensitive(result, "components");
+    const cJSON *components = json_member(result, "components");
     if (result != NULL && !cJSON_IsObject(components)) {
         fail_bad(session, reply, count, "the reply holds a result without components", answers);
         return 0;
     }
     read_fields(session, result, result_fields, &address);
     read_fields(session, components, component_fields, &address);
-    const cJSON *geometry = cJSON_GetObjectItemCaseSensitive(result, "geometry");
-    bool placed = json_position(cJSON_GetObjectItemCaseSensitive(geometry, "lat"),
-                                cJSON_GetObjectItemCaseSensitive(geometry, "lng"), &position);
+    const cJSON *geometry = json_member(result, "geometry");
+    bool placed =
+        json_position(json_member(geometry, "lat"), json_member(geometry, "lng"), &position);
     return finish_address(session, reply, points[0], placed ? &position : NULL, &address,
                           &answers[0], err);
 }

@@ -44,8 +44,7 @@ static int pelias_read(void *context, const struct point *points, size_t count,
         return -1;
     if (tree == NULL)
         return 0;
-    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(tree, "geocoding"), "errors");
+    const cJSON *errors = json_member(json_member(tree, "geocoding"), "errors");
     if (cJSON_GetArraySize(errors) > 0) {
         fail_bad(session, reply, count, reply_message(tree), answers);
         return 0;

@@ -87,6 +87,10 @@ static void escapes_are_decoded(void **state)
     assert_string_equal(root->child->string, "ab");
     assert_string_equal(root->child->valuestring, "cd");
     assert_string_equal(root->child->next->valuestring, "\\");
+    assert_int_equal(root->child->valueint, 2);
+    assert_int_equal(root->child->next->valueint, 1);
+    assert_int_equal(read_text("\"\\u20acabcdefghijklmnopqrstuvwxyz\"")->valueint, 29);
+    assert_int_equal(read_text("\"\"")->valueint, 0);
 }
 
 static void broken_texts_are_refused(void **state)
@@ -189,6 +193,17 @@ static void numbers_are_exact(void **state)
         "2.2250738585072014e-308",
         "1e-400",
         "-179.99999999999997",
+        "5.35e-05",
+        "0.7413820967342375",
+        "9007199254740992",
+        "9007199254740993e-2",
+        "1e-22",
+        "1e-23",
+        "123456789e22",
+        "123456789012345678e22",
+        "18446744073709551617",
+        "0e99999",
+        "1e-99999999999999999999",
     };
     (void)state;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
