@@ -54,13 +54,12 @@ static int google_ask(void *context, const struct point *points, size_t count,
     return query_text(request, "language", network->settings->language, err);
 }
 
-static bool has_type(const cJSON *object, const char *type)
+static bool has_type(const cJSON *types, const char *type)
 {
-    const cJSON *types = json_member(object, "types");
     const cJSON *each;
     cJSON_ArrayForEach(each, types)
     {
-        if (cJSON_IsString(each) && strcmp(each->valuestring, type) == 0)
+        if (cJSON_IsString(each) && text_is(each->valuestring, type))
             return true;
     }
     return false;
@@ -69,8 +68,9 @@ static bool has_type(const cJSON *object, const char *type)
 /* part_of: the first of the parts that a component is; PARTS when it is none. */
 static size_t part_of(const cJSON *component)
 {
+    const cJSON *types = json_member(component, "types");
     size_t part = 0;
-    while (part < PARTS && !has_type(component, parts[part].type))
+    while (part < PARTS && !has_type(types, parts[part].type))
         part++;
     return part;
 }
@@ -101,7 +101,7 @@ static const cJSON *best_result(const cJSON *results)
     const cJSON *result;
     cJSON_ArrayForEach(result, results)
     {
-        if (!has_type(result, "plus_code"))
+        if (!has_type(json_member(result, "types"), "plus_code"))
             return result;
     }
     return NULL;

@@ -103,7 +103,7 @@ static bool feature_position(const cJSON *feature, const cJSON *properties, stru
 static void read_part(struct network_session *session, const cJSON *member, struct address *address)
 {
     for (size_t i = 0; i < PART_COUNT; i++) {
-        if (strcmp(member->string, parts[i].member) == 0) {
+        if (text_is(member->string, parts[i].member)) {
             read_fields(session, member, parts[i].table, address);
             return;
         }
@@ -119,13 +119,13 @@ static void read_context(struct network_session *session, const cJSON *context,
         return;
     cJSON_ArrayForEach(member, context)
     {
-        if (strcmp(member->string, "address") == 0)
+        if (text_is(member->string, "address"))
             read_fields(session, member, address_fields, address);
-        else if (strcmp(member->string, "country") == 0)
+        else if (text_is(member->string, "country"))
             read_fields(session, member, country_fields, address);
-        else if (strcmp(member->string, "locality") == 0)
+        else if (text_is(member->string, "locality"))
             locality = member;
-        else if (strcmp(member->string, "street") == 0)
+        else if (text_is(member->string, "street"))
             street = member;
         else
             read_part(session, member, address);

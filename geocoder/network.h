@@ -6,6 +6,7 @@
 #define REFRESHD_GEOCODER_NETWORK_H
 
 #include <cjson/cJSON.h>
+#include <string.h>
 
 #include "geocoder/geocoder.h"
 #include "geocoder/json_tree.h"
@@ -146,6 +147,12 @@ bool json_position(const cJSON *lat, const cJSON *lon, struct point *out);
 
 /* json_coordinates: of a GeoJSON geometry, [LON, LAT]; false when it has none. */
 bool json_coordinates(const cJSON *geometry, struct point *out);
+
+/* text_is: whether two texts are equal; strcmp is only asked where their first bytes are. */
+static inline bool text_is(const char *text, const char *other)
+{
+    return text[0] == other[0] && strcmp(text, other) == 0;
+}
 
 /* json_member: the first member of that name; NULL when there is none, or no object. */
 const cJSON *json_member(const cJSON *object, const char *name);

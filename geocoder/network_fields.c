@@ -36,7 +36,7 @@ struct slice json_slice(const cJSON *value)
 const cJSON *json_member(const cJSON *object, const char *name)
 {
     const cJSON *member = cJSON_IsObject(object) ? object->child : NULL;
-    while (member != NULL && (member->string[0] != name[0] || strcmp(member->string, name) != 0))
+    while (member != NULL && !text_is(member->string, name))
         member = member->next;
     return member;
 }
@@ -60,7 +60,7 @@ static inline unsigned rank_of(const struct json_field *entry, const char *name)
 {
     unsigned i = 0;
     do {
-        if (entry->names[i][0] == name[0] && strcmp(entry->names[i], name) == 0)
+        if (text_is(entry->names[i], name))
             return i;
     } while (entry->names[++i] != NULL);
     return FIELD_NAMES;

@@ -8,8 +8,8 @@
 #define NO_ADDRESS "Unable to geocode"
 
 static const struct json_field place_fields[] = {
-    {FIELD_LABEL, {"display_name"}},
     {FIELD_NAME, {"name"}},
+    {FIELD_LABEL, {"display_name"}},
     {0, {NULL}},
 };
 

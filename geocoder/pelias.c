@@ -4,17 +4,17 @@
 #include "geocoder/providers.h"
 
 static const struct json_field property_fields[] = {
-    {FIELD_LABEL, {"label"}},
     {FIELD_NAME, {"name"}},
     {FIELD_HOUSENUMBER, {"housenumber"}},
     {FIELD_STREET, {"street"}},
-    {FIELD_DISTRICT, {"borough", "neighbourhood"}},
-    {FIELD_CITY, {"locality", "localadmin"}},
-    {FIELD_COUNTY, {"county", "macrocounty"}},
-    {FIELD_STATE, {"region", "macroregion"}},
     {FIELD_POSTCODE, {"postalcode"}},
     {FIELD_COUNTRY, {"country", "dependency"}},
     {FIELD_COUNTRYCODE, {"country_code", "country_a", "dependency_a"}},
+    {FIELD_STATE, {"region", "macroregion"}},
+    {FIELD_COUNTY, {"county", "macrocounty"}},
+    {FIELD_CITY, {"locality", "localadmin"}},
+    {FIELD_DISTRICT, {"borough", "neighbourhood"}},
+    {FIELD_LABEL, {"label"}},
     {0, {NULL}},
 };
 
