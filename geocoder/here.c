@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "base/text.h"
 #include "geocoder/batch.h"
 #include "geocoder/providers.h"
@@ -40,13 +38,24 @@ static int here_open(const struct geocoder_settings *settings, void **state, str
     return network_open(settings, state, err);
 }
 
+static int append_number(struct geocoder_request *request, size_t number, struct error *err)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return buffer_append(&request->body, digits + at, sizeof digits - at, err);
+}
+
 static int append_question(struct geocoder_request *request, size_t number, struct point point,
                            struct error *err)
 {
-    char head[32];
-    int length = snprintf(head, sizeof head, "%sid=%zu&at=", number > 1 ? "\n" : "", number);
-    if (buffer_append(&request->body, head, (size_t)length, err) != 0 ||
-        body_degrees(request, point.lat, err) != 0 || body_literal(request, ",", err) != 0)
+    if ((number > 1 && body_literal(request, "\n", err) != 0) ||
+        body_literal(request, "id=", err) != 0 || append_number(request, number, err) != 0 ||
+        body_literal(request, "&at=", err) != 0 || body_degrees(request, point.lat, err) != 0 ||
+        body_literal(request, ",", err) != 0)
         return -1;
     return body_degrees(request, point.lon, err);
 }

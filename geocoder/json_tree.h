@@ -1,6 +1,7 @@
 /* JSON (RFC 8259) read into cJSON's own nodes, for replies: cJSON's reading functions work on the
- * tree, which costs a fifth of what cJSON_Parse and cJSON_Delete do, because nodes and texts lie in
- * blocks that the next tree uses again. The tree can't be changed and must not be cJSON_Deleted.
+ * tree, which costs less than a fifth of what cJSON_Parse and cJSON_Delete do, because nodes and
+ * texts lie in blocks that the next tree uses again. The tree can't be changed and must not be
+ * cJSON_Deleted.
  *
  *   struct json_tree tree = {0};
  *   const cJSON *root = json_tree_read(&tree, body, size, &why);
@@ -17,7 +18,7 @@
 #define JSON_NESTING 32u /* deepest that is read */
 
 struct json_tree {
-    cJSON **blocks; /* of JSON_BLOCK_NODES nodes each */
+    cJSON **blocks; /* of equally many nodes */
     size_t block_count;
     struct buffer text; /* a copy of the body, texts decoded in place */
 };
