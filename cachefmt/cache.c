@@ -229,8 +229,8 @@ struct grid cache_grid(const struct cache *cache)
     return cache->grid;
 }
 
-static int check_index(const struct cache *cache, uint32_t tile, const struct quadtree **out,
-                       struct error *err)
+static __attribute__((noinline)) int check_index(const struct cache *cache, uint32_t tile,
+                                                 const struct quadtree **out, struct error *err)
 {
     const struct pair *pair = cache_pair(cache, tile);
     if (pair == NULL)

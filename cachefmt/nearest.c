@@ -9,10 +9,10 @@
 #define UNITS_PER_RADIAN (1.8e9 / 3.14159265358979323846)
 #define CHUNK 16384 /* queries of a batch sorted by tile at once */
 
-/* Where a query lies in its tile. */
+/* Where a query lies. */
 struct place {
     uint32_t tile;
-    uint64_t up, right; /* to the nearer edge, in units by rows and by columns of the grid */
+    double inside; /* metres: all within lies in the tile; may be less than it could */
 };
 
 /* A search of one query in progress: hit->row is UINT64_MAX until something is found. */
@@ -20,46 +20,45 @@ struct lookup {
     const struct cache *cache;
     struct grid grid;
     struct point query;
-    struct place place;
     double radius;
     struct cache_hit *hit;
 };
 
-static inline uint64_t lesser(uint64_t a, uint64_t b)
+static inline double lesser(double a, double b)
 {
     return a < b ? a : b;
 }
 
+/* From a place in a cell to the nearer edge. */
+static inline double to_edge(uint64_t at, uint64_t width)
+{
+    return (double)(width / 2) - fabs((double)((int64_t)at - (int64_t)(width / 2)));
+}
+
+/* place_of: for a valid point. The north pole counts to the row below. The cosine of a latitude is
+ * at least 1 - latitude / 90 degrees, and asin(x) <= 1.1 x up to 0.5. */
 static inline struct place place_of(struct grid grid, struct point query)
 {
     const uint64_t height = 2ULL * LATITUDE_LIMIT, width = 2ULL * LONGITUDE_LIMIT;
-    uint32_t row = grid_row(grid, query.lat), column = grid_column(grid, query.lon);
-    uint64_t up = (uint64_t)((int64_t)query.lat + LATITUDE_LIMIT) * grid.rows - row * height;
-    uint64_t right =
-        (uint64_t)((int64_t)query.lon + LONGITUDE_LIMIT) * grid.columns - column * width;
+    uint32_t north = (uint32_t)query.lat + LATITUDE_LIMIT;
+    uint32_t east = (uint32_t)query.lon + LONGITUDE_LIMIT;
+    north -= north >= height;
+    uint64_t up = (uint64_t)north * grid.rows, right = (uint64_t)east * grid.columns;
+    uint64_t row = up / height, column = right / width;
+    up -= row * height;
+    right -= column * width;
+    double cosine = 1 - fabs((double)query.lat) * (1.0 / LATITUDE_LIMIT);
+    double units = lesser(to_edge(up, height) / grid.rows,
+                          to_edge(right, width) / grid.columns * 0.9 * cosine);
     return (struct place){
-        .tile = row * grid.columns + column,
-        .up = lesser(up, height - up),
-        .right = lesser(right, width - right),
+        .tile = (uint32_t)(row * grid.columns + column),
+        .inside = (lesser(units, 0.5 * UNITS_PER_RADIAN * cosine) - 4) * (1 / UNITS_PER_METRE),
     };
 }
 
 static inline double reach_of(const struct lookup *lookup)
 {
     return lookup->hit->row == UINT64_MAX ? lookup->radius : lookup->hit->distance;
-}
-
-/* Does everything within reach lie in the query's own tile? May say no when it does. The cosine of
- * a latitude is at least 1 - latitude / 90 degrees, and asin(x) <= 1.1 x up to 0.5. */
-static inline bool stays_in_tile(const struct lookup *lookup)
-{
-    double up = reach_of(lookup) * UNITS_PER_METRE + 2;
-    double cosine = 1 - fabs((double)lookup->query.lat) * (1.0 / LATITUDE_LIMIT);
-    if (!(up < 0.5 * UNITS_PER_RADIAN * cosine))
-        return false;
-    double right = 1.1 * up / cosine + 2;
-    return up * lookup->grid.rows < (double)lookup->place.up &&
-           right * lookup->grid.columns < (double)lookup->place.right;
 }
 
 static int search_tile(struct lookup *lookup, uint32_t tile, struct error *err)
@@ -131,8 +130,10 @@ static int search_nearest_tile(struct lookup *lookup, struct error *err)
 }
 
 /* search_around: go on from what the home tile gave until nothing nearer can be anywhere. */
-static int search_around(struct lookup *lookup, struct error *err)
+static __attribute__((noinline)) int search_around(struct lookup *lookup, struct error *err)
 {
+    if (!(lookup->radius >= 0) || grid_tiles(lookup->grid) == 1)
+        return 0;
     if (lookup->hit->row == UINT64_MAX && search_nearest_tile(lookup, err) != 0)
         return -1;
     struct patch patch = patch_around(lookup);
@@ -148,15 +149,26 @@ static int search_around(struct lookup *lookup, struct error *err)
     return 0;
 }
 
-/* Go on after the home tile, when that could change anything. */
-static int search_rest(struct lookup *lookup, struct error *err)
+/* search_on: the rest of cache_nearest where other tiles may hold something nearer than nearest,
+ * which is what tile gave, or NULL. */
+static __attribute__((noinline)) int search_on(const struct cache *cache, struct point query,
+                                               double radius, uint32_t tile,
+                                               const struct nearest *nearest, struct cache_hit *hit,
+                                               struct error *err)
 {
-    if (!(lookup->radius >= 0) || stays_in_tile(lookup))
+    struct cache_hit found = {.tile = tile, .row = UINT64_MAX};
+    if (nearest != NULL)
+        found = (struct cache_hit){tile, nearest->row, nearest->distance};
+    struct lookup lookup = {cache, cache_grid(cache), query, radius, &found};
+    if (search_around(&lookup, err) != 0)
+        return -1;
+    if (found.row == UINT64_MAX)
         return 0;
-    return grid_tiles(lookup->grid) == 1 ? 0 : search_around(lookup, err);
+    *hit = found;
+    return 1;
 }
 
-static int refuse_point(struct point point, struct error *err)
+static __attribute__((noinline)) int refuse_point(struct point point, struct error *err)
 {
     return error_set(err, ERROR_VALUE, "coordinates out of range: latitude %.7f, longitude %.7f",
                      (double)point.lat / POINT_UNITS_PER_DEGREE,
@@ -166,16 +178,21 @@ static int refuse_point(struct point point, struct error *err)
 int cache_nearest(const struct cache *cache, struct point query, double radius,
                   struct cache_hit *hit, struct error *err)
 {
-    struct cache_hit found = {.row = UINT64_MAX};
-    struct grid grid = cache_grid(cache);
-    if (!point_is_valid(query))
+    const struct quadtree *tree;
+    struct nearest nearest;
+    if (__builtin_expect(!point_is_valid(query), 0))
         return refuse_point(query, err);
-    struct lookup lookup = {cache, grid, query, place_of(grid, query), radius, &found};
-    if (search_tile(&lookup, lookup.place.tile, err) != 0 || search_rest(&lookup, err) != 0)
+    struct grid grid = cache_grid(cache);
+    struct place place = place_of(grid, query);
+    int has_entries = cache_quadtree(cache, place.tile, &tree, err);
+    if (has_entries < 0)
         return -1;
-    if (found.row == UINT64_MAX)
+    bool found = has_entries && quadtree_nearest(tree, query, radius, &nearest);
+    if (__builtin_expect(!((found ? nearest.distance : radius) < place.inside), 0))
+        return search_on(cache, query, radius, place.tile, found ? &nearest : NULL, hit, err);
+    if (!found)
         return 0;
-    *hit = found;
+    *hit = (struct cache_hit){place.tile, nearest.row, nearest.distance};
     return 1;
 }
 
@@ -292,8 +309,8 @@ static int search_chunk(const struct cache *cache, struct scratch *scratch,
             hit->distance = nearest->distance;
         }
         struct point query = scratch->queries[i];
-        struct lookup lookup = {cache, grid, query, place_of(grid, query), radius, hit};
-        if (search_rest(&lookup, err) != 0)
+        struct lookup lookup = {cache, grid, query, radius, hit};
+        if (!(reach_of(&lookup) < place_of(grid, query).inside) && search_around(&lookup, err) != 0)
             return -1;
     }
     return 0;

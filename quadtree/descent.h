@@ -14,12 +14,13 @@ static inline size_t place_in_node(const uint64_t *keys, uint64_t code)
 {
 #if LANES == 8
     __m512i wanted = _mm512_set1_epi64((long long)code);
-    unsigned not_above = 0;
-#pragma GCC unroll 4
-    for (size_t i = 0; i < FANOUT; i += 8)
-        not_above += (unsigned)__builtin_popcount(
-            _mm512_cmple_epu64_mask(_mm512_loadu_si512(keys + i), wanted));
-    return not_above - (not_above > 0);
+    __mmask16 not_above[2];
+#pragma GCC unroll 2
+    for (size_t i = 0; i < 2; i++)
+        not_above[i] =
+            _mm512_kunpackb(_mm512_cmpge_epu64_mask(wanted, _mm512_loadu_si512(keys + i * 16 + 8)),
+                            _mm512_cmpge_epu64_mask(wanted, _mm512_loadu_si512(keys + i * 16)));
+    return (size_t)__builtin_popcount((uint32_t)not_above[1] << 16 | not_above[0] | 1) - 1;
 #elif LANES == 4
     /* Signed comparison is right: no code of a valid point, nor the padding, has the top bit. */
     __m256i wanted = _mm256_set1_epi64x((long long)code);
@@ -47,8 +48,21 @@ static inline void prefetch_node(const uint64_t *keys)
         __builtin_prefetch(keys + i);
 }
 
-/* find_blocks: for each code the last block whose first code is not above it (block 0 if none).
- * The descents run side by side, so that their memory reads overlap. count > 0. */
+/* find_block: the last block whose first code is not above code (block 0 if none). count > 0. */
+static inline size_t find_block(const struct quadtree *tree, uint64_t code)
+{
+    size_t block = 0;
+    const struct quadtree_level *level = tree->levels, *end = level + tree->depth;
+    for (; level < end; level++) {
+        size_t place = block << FANOUT_BITS;
+        place += place_in_node(tree->directory + level->first + place, code);
+        block = place < level->last ? place : level->last;
+    }
+    return block;
+}
+
+/* find_blocks: find_block for each code. The descents run side by side, so that their memory reads
+ * overlap. */
 static inline void find_blocks(const struct quadtree *tree, const uint64_t *codes, size_t n,
                                size_t *blocks)
 {

@@ -15,6 +15,7 @@ struct quadtree quadtree_view(const struct point *points, size_t count, const ui
         .points = points,
         .count = count,
         .directory = directory,
+        .search = count > 0 ? search_for_processor() : NULL,
         .blocks = block_count(count),
     };
     for (size_t n = tree.blocks; n > 1; n = (n + FANOUT - 1) >> FANOUT_BITS)
@@ -27,6 +28,8 @@ struct quadtree quadtree_view(const struct point *points, size_t count, const ui
     for (unsigned level = 1; level < tree.depth; level++)
         tree.levels[level].first =
             tree.levels[level - 1].first + whole_nodes(tree.levels[level - 1].last + 1);
+    if (directory != NULL && tree.depth > 0)
+        tree.first_codes = directory + tree.levels[tree.depth - 1].first;
     return tree;
 }
 

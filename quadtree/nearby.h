@@ -24,13 +24,14 @@
 #define FEW_BLOCKS 4 /* a longer range is cut further before it is visited */
 #define WALK_LIMIT 66
 #define UNKNOWN SIZE_MAX
+/* A radius in planar units, rounded up. */
+#define UNITS_WITHIN_METRE ((1 + 1e-6) / (EARTH_RADIUS_METRES * RADIANS_PER_UNIT))
 #define WIDTH (2 * LANES) /* numbers in a vector */
 #define VECTORS (BLOCK / WIDTH)
 
 struct seeker {
     struct best best; /* haversine and point hold only when measured */
-    struct point query;
-    uint64_t code;
+    double radius;
     float cosine;
     float square; /* planar, the least seen; INFINITY before */
     float limit;  /* planar square that nothing as near as the best exceeds */
@@ -52,16 +53,6 @@ static inline void prefetch_block(const struct quadtree *tree, size_t block)
     const struct point *points = tree->points + block * BLOCK;
     for (size_t i = 0; i < BLOCK; i += 8)
         __builtin_prefetch(points + i);
-}
-
-/* The blocks beside home as well, which every second search goes on to. */
-static inline void prefetch_around(const struct quadtree *tree, size_t home)
-{
-    prefetch_block(tree, home);
-    if (home > 0)
-        prefetch_block(tree, home - 1);
-    if (home + 1 < tree->blocks)
-        prefetch_block(tree, home + 1);
 }
 
 #if LANES > 2
@@ -168,10 +159,11 @@ static inline float look(const struct point *points, const struct seeker *seeker
                          numbers squares[VECTORS])
 {
     typedef uint64_t pairs __attribute__((vector_size(4 * WIDTH)));
-    const uint64_t lat = (uint32_t)seeker->query.lat, lon = (uint32_t)seeker->query.lon;
+    const uint64_t lat = (uint32_t)seeker->best.origin.point.lat;
+    const uint64_t lon = (uint32_t)seeker->best.origin.point.lon;
     const integers centre = (integers)((pairs){0} + (lat | lon << 32));
-    const numbers cosine = (numbers){0} + seeker->cosine;
-    numbers least = (numbers){0} + INFINITY;
+    const numbers cosine = seeker->cosine - (numbers){0};
+    numbers least = {0};
 #pragma GCC unroll 8
     for (size_t i = 0; i < VECTORS; i++) {
         numbers a = differences_from(centre, points + i * WIDTH);
@@ -179,7 +171,7 @@ static inline float look(const struct point *points, const struct seeker *seeker
         numbers up = __builtin_shufflevector(a, b, EVENS);
         numbers right = __builtin_shufflevector(a, b, ODDS) * cosine;
         squares[i] = up * up + right * right;
-        least = lesser(squares[i], least);
+        least = i == 0 ? squares[i] : lesser(squares[i], least);
     }
     return least_number(least);
 }
@@ -196,74 +188,98 @@ static inline uint32_t within(const numbers squares[VECTORS], float limit)
 
 /* --- one query -------------------------------------------------------------------------------- */
 
-static inline void begin(struct seeker *seeker, struct point query, struct scope scope)
+/* begin: returns the code of the query. */
+static inline uint64_t begin(struct seeker *seeker, struct point query, double radius)
 {
-    seeker->query = query;
-    seeker->code = spread_bits((uint32_t)query.lon + LONGITUDE_LIMIT) |
-                   spread_bits((uint32_t)query.lat + LATITUDE_LIMIT) << 1;
+    seeker->radius = radius;
     seeker->best.origin = origin_at(query);
-    seeker->best.haversine = scope.haversine;
     seeker->best.row = NO_ROW;
     seeker->cosine = (float)seeker->best.origin.cosine;
     seeker->widen = 1 / seeker->best.origin.cosine;
     seeker->square = INFINITY;
-    seeker->measured = true;
+    seeker->measured = false;
     seeker->anywhere = false;
+    return spread_bits((uint32_t)query.lon + LONGITUDE_LIMIT) |
+           spread_bits((uint32_t)query.lat + LATITUDE_LIMIT) << 1;
 }
 
-/* measure: the best's haversine, if only its planar square is known. */
+/* measure: the best's haversine, if only its planar square is known; the radius's while there is
+ * none. */
 static inline void measure(const struct quadtree *tree, struct seeker *seeker)
 {
     struct best *best = &seeker->best;
     if (seeker->measured)
         return;
+    seeker->measured = true;
+    if (best->row == NO_ROW) {
+        best->haversine = radius_haversine(seeker->radius);
+        return;
+    }
     best->point = tree->points[best->row];
     best->haversine = haversine_from(&best->origin, best->point);
-    seeker->measured = true;
 }
 
-/* compare: the best and these points of a block are too near each other for the planar measure. */
-static __attribute__((noinline)) void compare(const struct quadtree *tree, struct seeker *seeker,
-                                              size_t block, uint32_t near, float square)
+/* compare: the best and these points of a block are too near each other for the planar measure. A
+ * seeker goes in and out by value, so that the callers' one can stay in registers. */
+static __attribute__((noinline)) struct seeker compare(const struct quadtree *tree,
+                                                       struct seeker seeker, size_t first,
+                                                       uint32_t near, float square)
 {
-    measure(tree, seeker);
+    measure(tree, &seeker);
     for (; near != 0; near &= near - 1) {
-        size_t row = block * BLOCK + (size_t)__builtin_ctz(near);
+        size_t row = first + (size_t)__builtin_ctz(near);
         if (row >= tree->count)
             break;
         struct point point = tree->points[row];
-        (void)best_offer(&seeker->best, row, point, haversine_from(&seeker->best.origin, point));
+        (void)best_offer(&seeker.best, row, point, haversine_from(&seeker.best.origin, point));
     }
-    if (seeker->best.row == NO_ROW || square >= seeker->square)
-        return;
-    seeker->square = square;
-    seeker->limit = square * seeker->factor;
+    if (seeker.best.row != NO_ROW && square < seeker.square) {
+        seeker.square = square;
+        seeker.limit = square * seeker.factor;
+    }
+    return seeker;
 }
 
-/* The block's points; a block that ends early is filled up with its last point, in room. */
-static inline const struct point *block_points(const struct quadtree *tree, size_t block,
-                                               struct point room[BLOCK])
+/* Points to look at, BLOCK of them, and the row of the first. */
+struct view {
+    const struct point *points;
+    size_t first;
+};
+
+/* Of the last block, when it has fewer points: the last BLOCK points instead; a tree of less is
+ * filled up with its last point, in room. */
+static __attribute__((noinline)) struct view last_points(const struct quadtree *tree,
+                                                         struct point room[BLOCK])
 {
-    const struct point *points = tree->points + block * BLOCK;
-    size_t n = tree->count - block * BLOCK;
-    if (__builtin_expect(n >= BLOCK, 1))
-        return points;
-    for (size_t i = 0; i < BLOCK; i++)
-        room[i] = points[i < n ? i : n - 1];
-    return room;
+    if (tree->count >= BLOCK)
+        return (struct view){tree->points + tree->count - BLOCK, tree->count - BLOCK};
+    memcpy(room, tree->points, tree->count * sizeof *room);
+    for (size_t i = tree->count; i < BLOCK; i++)
+        room[i] = room[i - 1];
+    return (struct view){room, 0};
 }
 
-/* take: what a look at a block has shown; least is not above the limit. */
-static inline void take(const struct quadtree *tree, struct seeker *seeker, size_t block,
+static inline struct view block_points(const struct quadtree *tree, size_t block,
+                                       struct point room[BLOCK])
+{
+    size_t first = block * BLOCK;
+    if (__builtin_expect(first + BLOCK > tree->count, 0))
+        return last_points(tree, room);
+    return (struct view){tree->points + first, first};
+}
+
+/* take: what a look at the points from row `first` on has shown; least is not above the limit. */
+static inline void take(const struct quadtree *tree, struct seeker *seeker, size_t first,
                         const numbers squares[VECTORS], float least)
 {
     float bound = least * seeker->factor;
     uint32_t near = within(squares, bound);
-    if ((near & (near - 1)) != 0 || seeker->square <= bound) {
-        compare(tree, seeker, block, near, least);
+    if (__builtin_expect((near & (near - 1)) != 0 || seeker->square <= bound, 0)) {
+        struct seeker compared = compare(tree, *seeker, first, near, least);
+        *seeker = compared;
         return;
     }
-    seeker->best.row = block * BLOCK + (size_t)__builtin_ctz(near);
+    seeker->best.row = first + (size_t)__builtin_ctz(near);
     seeker->measured = false;
     seeker->square = least;
     seeker->limit = bound;
@@ -273,9 +289,10 @@ static inline void visit(const struct quadtree *tree, struct seeker *seeker, siz
 {
     struct point room[BLOCK];
     numbers squares[VECTORS];
-    float least = look(block_points(tree, block, room), seeker, squares);
+    struct view view = block_points(tree, block, room);
+    float least = look(view.points, seeker, squares);
     if (least <= seeker->limit)
-        take(tree, seeker, block, squares, least);
+        take(tree, seeker, view.first, squares, least);
 }
 
 /* set_margin: choose a factor that holds within reach, the root of a planar square, in units; false
@@ -295,35 +312,40 @@ static inline bool set_margin(struct seeker *seeker, double reach)
 
 /* visit_home: visit the first block. Returns false when the plane is no measure for what is near;
  * else *around is the rectangle of everything as near as the best, or as the radius. */
-static inline __attribute__((always_inline)) bool visit_home(const struct quadtree *tree,
-                                                             struct seeker *seeker,
-                                                             struct scope scope,
-                                                             struct rectangle *around)
+static inline __attribute__((always_inline)) bool
+visit_home(const struct quadtree *tree, struct seeker *seeker, struct rectangle *around)
 {
     struct point room[BLOCK];
     numbers squares[VECTORS];
-    float least = look(block_points(tree, seeker->home, room), seeker, squares);
-    float square = least < scope.square ? least : scope.square;
-    double reach = sqrt((double)square);
-    if (!set_margin(seeker, reach)) {
-        seeker->anywhere = true;
+    struct view view = block_points(tree, seeker->home, room);
+    float least = look(view.points, seeker, squares);
+    double found = sqrt((double)least), most = seeker->radius * UNITS_WITHIN_METRE + 1e-3;
+    double reach = found < most ? found : most;
+    seeker->anywhere = true;
+    if (!set_margin(seeker, reach))
         return false;
-    }
-    seeker->limit = square * seeker->factor;
+    seeker->limit = (float)(reach * reach) * seeker->factor;
     if (least <= seeker->limit)
-        take(tree, seeker, seeker->home, squares, least);
+        take(tree, seeker, view.first, squares, least);
     double wide = reach * seeker->factor;
     int64_t up = (int64_t)wide + 2, right = (int64_t)(wide * seeker->widen) + 2;
-    int64_t x = (int64_t)seeker->query.lon + LONGITUDE_LIMIT;
-    int64_t y = (int64_t)seeker->query.lat + LATITUDE_LIMIT;
-    if (x < right || x + right >= FULL_TURN) {
-        seeker->anywhere = true;
+    int64_t x = (int64_t)seeker->best.origin.point.lon + LONGITUDE_LIMIT;
+    int64_t y = (int64_t)seeker->best.origin.point.lat + LATITUDE_LIMIT;
+    if (x < right || x + right >= FULL_TURN)
         return false;
-    }
+    seeker->anywhere = false;
     around->low = spread_bits((uint32_t)(x - right)) | spread_bits((uint32_t)(y > up ? y - up : 0))
                                                            << 1;
     around->high = spread_bits((uint32_t)(x + right)) | spread_bits((uint32_t)(y + up)) << 1;
     return true;
+}
+
+/* home_covers: nothing of the rectangle lies outside the home block. May say no when it does. */
+static inline bool home_covers(const struct quadtree *tree, size_t home, struct rectangle around)
+{
+    const uint64_t *first_codes = tree->first_codes;
+    return home + 1 < tree->blocks && around.low >= first_codes[home] &&
+           around.high < first_codes[home + 1];
 }
 
 /* The blocks beside home that a rectangle touches. */
@@ -332,13 +354,11 @@ enum around { AROUND_NONE = 0, AROUND_BEFORE = 1, AROUND_AFTER = 2, AROUND_FURTH
 static inline unsigned blocks_around(const struct quadtree *tree, size_t home,
                                      struct rectangle around)
 {
-    if (tree->depth == 0)
+    if (tree->depth == 0 || home_covers(tree, home, around))
         return AROUND_NONE;
-    const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
+    const uint64_t *first_codes = tree->first_codes;
     uint64_t low = home == 0 ? 0 : first_codes[home];
     uint64_t next = home + 1 >= tree->blocks ? UINT64_MAX : first_codes[home + 1];
-    if (around.low >= low && around.high < next)
-        return AROUND_NONE;
     uint64_t before = home < 2 ? 0 : first_codes[home - 1];
     uint64_t after = home + 2 >= tree->blocks ? UINT64_MAX : first_codes[home + 2];
     if (around.low < before || around.high >= after)
@@ -358,8 +378,8 @@ static inline double positive(double a, double b)
 /* A lower bound of the planar square over a rectangle. */
 static double planar_to(const struct seeker *seeker, struct rectangle r)
 {
-    double x = (double)seeker->query.lon + LONGITUDE_LIMIT;
-    double y = (double)seeker->query.lat + LATITUDE_LIMIT;
+    double x = (double)seeker->best.origin.point.lon + LONGITUDE_LIMIT;
+    double y = (double)seeker->best.origin.point.lat + LATITUDE_LIMIT;
     double west = gathered(r.low) - x, east = x - gathered(r.high);
     double south = gathered(r.low >> 1) - y, north = y - gathered(r.high >> 1);
     double right = positive(west, east), up = positive(south, north);
@@ -410,7 +430,7 @@ static void walk(const struct quadtree *tree, struct seeker *seeker, struct stre
 static void visit_part(const struct quadtree *tree, struct seeker *seeker, const struct part *part)
 {
     const struct rectangle rectangle = part->rectangle;
-    const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
+    const uint64_t *first_codes = tree->first_codes;
     size_t block = part->block;
     if (planar_to(seeker, rectangle) > seeker->limit)
         return;
@@ -456,7 +476,7 @@ static unsigned plan(const struct quadtree *tree, const struct seeker *seeker,
 {
     size_t home = seeker->home;
     struct rectangle parts[PARTS];
-    const uint64_t *first_codes = tree->directory + tree->levels[tree->depth - 1].first;
+    const uint64_t *first_codes = tree->first_codes;
     uint64_t low = home == 0 ? 0 : first_codes[home];
     uint64_t next = home + 1 >= tree->blocks ? UINT64_MAX : first_codes[home + 1];
     uint64_t before = home < 2 ? 0 : first_codes[home - 1];
@@ -496,52 +516,66 @@ static void find_parts(const struct quadtree *tree, struct part *parts, size_t n
     }
 }
 
-static inline void finish(const struct quadtree *tree, struct seeker *seeker, double radius,
-                          struct nearest *out)
+static __attribute__((noinline)) double far_metres(struct best best)
+{
+    return distance_from(&best.origin, best.point);
+}
+
+static inline bool finish(const struct quadtree *tree, struct seeker *seeker, struct nearest *out)
 {
     struct best *best = &seeker->best;
-    measure(tree, seeker);
-    if (seeker->anywhere)
-        search_anywhere(tree, best);
-    out->row = NO_ROW;
+    if (__builtin_expect(seeker->anywhere, 0)) {
+        measure(tree, seeker);
+        struct best found = *best;
+        search_anywhere(tree, &found);
+        *best = found;
+    }
     if (best->row == NO_ROW)
-        return;
-    double distance = best->haversine <= 0.5 ? haversine_metres(best->haversine)
-                                             : distance_from(&best->origin, best->point);
-    if (distance > radius)
-        return;
+        return false;
+    measure(tree, seeker);
+    double distance;
+    if (__builtin_expect(best->haversine <= SHORT_HAVERSINE, 1))
+        distance = short_metres(best->haversine);
+    else
+        distance = best->haversine <= 0.5 ? haversine_metres(best->haversine) : far_metres(*best);
+    if (distance > seeker->radius)
+        return false;
     out->row = best->row;
     out->distance = distance;
+    return true;
 }
 
-static __attribute__((noinline)) void search_further(const struct quadtree *tree,
-                                                     struct seeker *seeker, struct rectangle around)
+/* beyond_home: the steps after the first, where the home block was not all. */
+static __attribute__((noinline)) struct seeker
+beyond_home(const struct quadtree *tree, struct seeker seeker, struct rectangle around)
 {
+    unsigned beside = blocks_around(tree, seeker.home, around);
+    if (beside & AROUND_BEFORE)
+        visit(tree, &seeker, seeker.home - 1);
+    if (beside & AROUND_AFTER)
+        visit(tree, &seeker, seeker.home + 1);
+    if (!(beside & AROUND_FURTHER))
+        return seeker;
     struct part parts[PARTS];
-    unsigned n = plan(tree, seeker, around, parts);
+    unsigned n = plan(tree, &seeker, around, parts);
     find_parts(tree, parts, n);
     for (unsigned i = 0; i < n; i++)
-        visit_part(tree, seeker, &parts[i]);
+        visit_part(tree, &seeker, &parts[i]);
+    return seeker;
 }
 
-void SEARCH_ONE(const struct quadtree *tree, struct point query, struct scope scope,
-                struct nearest *out)
+bool SEARCH_ONE(const struct quadtree *tree, struct point query, double radius, struct nearest *out)
 {
     struct seeker seeker;
     struct rectangle around;
-    begin(&seeker, query, scope);
-    find_blocks(tree, &seeker.code, 1, &seeker.home);
-    prefetch_around(tree, seeker.home);
-    if (visit_home(tree, &seeker, scope, &around)) {
-        unsigned beside = blocks_around(tree, seeker.home, around);
-        if (beside & AROUND_BEFORE)
-            visit(tree, &seeker, seeker.home - 1);
-        if (beside & AROUND_AFTER)
-            visit(tree, &seeker, seeker.home + 1);
-        if (beside & AROUND_FURTHER)
-            search_further(tree, &seeker, around);
+    if (!(radius >= 0))
+        return false;
+    seeker.home = find_block(tree, begin(&seeker, query, radius));
+    if (visit_home(tree, &seeker, &around) && !home_covers(tree, seeker.home, around)) {
+        struct seeker further = beyond_home(tree, seeker, around);
+        seeker = further;
     }
-    finish(tree, &seeker, scope.radius, out);
+    return finish(tree, &seeker, out);
 }
 
 /* What is left to do for the queries of a group after the visits of their home blocks. */
@@ -564,10 +598,10 @@ static inline void add_visit(const struct quadtree *tree, struct rest *rest, uns
 }
 
 static inline void visit_first(const struct quadtree *tree, struct seeker *seeker, unsigned number,
-                               struct scope scope, struct rest *rest)
+                               struct rest *rest)
 {
     struct rectangle around;
-    if (!visit_home(tree, seeker, scope, &around))
+    if (!visit_home(tree, seeker, &around))
         return;
     unsigned beside = blocks_around(tree, seeker->home, around);
     if (beside & AROUND_BEFORE)
@@ -581,24 +615,22 @@ static inline void visit_first(const struct quadtree *tree, struct seeker *seeke
         rest->parts[rest->planned++].seeker = number;
 }
 
-void SEARCH_GROUP(const struct quadtree *tree, const struct point *queries, size_t n,
-                  struct scope scope, struct nearest *out)
+void SEARCH_GROUP(const struct quadtree *tree, const struct point *queries, size_t n, double radius,
+                  struct nearest *out)
 {
     struct seeker seekers[GROUP];
     struct rest rest;
     uint64_t codes[GROUP];
     size_t blocks[GROUP];
     rest.planned = rest.visits = 0;
-    for (size_t i = 0; i < n; i++) {
-        begin(&seekers[i], queries[i], scope);
-        codes[i] = seekers[i].code;
-    }
+    for (size_t i = 0; i < n; i++)
+        codes[i] = begin(&seekers[i], queries[i], radius);
     find_blocks(tree, codes, n, blocks);
     for (size_t i = 0; i < n; i++)
         prefetch_block(tree, blocks[i]);
     for (size_t i = 0; i < n; i++) {
         seekers[i].home = blocks[i];
-        visit_first(tree, &seekers[i], (unsigned)i, scope, &rest);
+        visit_first(tree, &seekers[i], (unsigned)i, &rest);
     }
     find_parts(tree, rest.parts, rest.planned);
     for (size_t i = 0; i < rest.visits; i++)
@@ -606,5 +638,6 @@ void SEARCH_GROUP(const struct quadtree *tree, const struct point *queries, size
     for (size_t i = 0; i < rest.planned; i++)
         visit_part(tree, &seekers[rest.parts[i].seeker], &rest.parts[i]);
     for (size_t i = 0; i < n; i++)
-        finish(tree, &seekers[i], scope.radius, &out[i]);
+        if (!finish(tree, &seekers[i], &out[i]))
+            out[i].row = NO_ROW;
 }

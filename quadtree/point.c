@@ -2,14 +2,16 @@
 
 #include "quadtree/distance.h"
 
-double haversine_far(const struct origin *origin, struct point point)
+double haversine_far(struct origin origin, struct point point)
 {
+    int64_t up = (int64_t)point.lat - origin.point.lat;
+    int64_t right = longitude_difference(point.lon, origin.point.lon);
+    if (series_hold(&origin, up, right))
+        return haversine_series(&origin, up, right);
     struct origin other = origin_at(point);
-    double up = (double)((int64_t)point.lat - origin->point.lat) * (RADIANS_PER_UNIT / 2);
-    double right = (double)longitude_difference(point.lon, origin->point.lon);
-    double lat_sine = sin(up);
-    double lon_sine = sin(right * (RADIANS_PER_UNIT / 2));
-    return lat_sine * lat_sine + origin->cosine * other.cosine * lon_sine * lon_sine;
+    double lat_sine = sin((double)up * (RADIANS_PER_UNIT / 2));
+    double lon_sine = sin((double)right * (RADIANS_PER_UNIT / 2));
+    return lat_sine * lat_sine + origin.cosine * other.cosine * lon_sine * lon_sine;
 }
 
 /* The arcsine loses digits towards the antipode, so beyond a quarter turn the distance is half a

@@ -1,5 +1,3 @@
-#include <float.h>
-
 #include "quadtree/search.h"
 
 double radius_haversine(double radius)
@@ -33,7 +31,7 @@ bool best_offer(struct best *best, size_t row, struct point point, double havers
 /* Which build of the search this processor can run. */
 enum build { BUILD_ANY, BUILD_AVX2, BUILD_AVX512 };
 
-static inline enum build build_for_processor(void)
+static enum build build_for_processor(void)
 {
     if (!__builtin_cpu_supports("bmi2"))
         return BUILD_ANY;
@@ -42,34 +40,14 @@ static inline enum build build_for_processor(void)
     return __builtin_cpu_supports("avx2") ? BUILD_AVX2 : BUILD_ANY;
 }
 
-struct scope scope_of(double radius)
-{
-    double units = radius * (1 / (EARTH_RADIUS_METRES * RADIANS_PER_UNIT));
-    double square = units * units * (1 + 1e-6) + 1e-6;
-    return (struct scope){
-        .radius = radius,
-        .haversine = radius_haversine(radius),
-        .square = square < (double)FLT_MAX ? (float)square : INFINITY,
-    };
-}
-
-bool quadtree_nearest(const struct quadtree *tree, struct point query, double radius,
-                      struct nearest *out)
+search_one *search_for_processor(void)
 {
     static search_one *const searches[] = {
         [BUILD_ANY] = search_one_any,
         [BUILD_AVX2] = search_one_avx2,
         [BUILD_AVX512] = search_one_avx512,
     };
-    struct scope scope = scope_of(radius);
-    struct nearest found;
-    if (tree->count == 0 || scope.haversine < 0)
-        return false;
-    searches[build_for_processor()](tree, query, scope, &found);
-    if (found.row == NO_ROW)
-        return false;
-    *out = found;
-    return true;
+    return searches[build_for_processor()];
 }
 
 void quadtree_nearest_batch(const struct quadtree *tree, const struct point *queries, size_t n,
@@ -80,13 +58,12 @@ void quadtree_nearest_batch(const struct quadtree *tree, const struct point *que
         [BUILD_AVX2] = search_group_avx2,
         [BUILD_AVX512] = search_group_avx512,
     };
-    struct scope scope = scope_of(radius);
-    if (tree->count == 0 || scope.haversine < 0) {
+    if (tree->count == 0 || !(radius >= 0)) {
         for (size_t i = 0; i < n; i++)
             out[i].row = NO_ROW;
         return;
     }
     search_group *search = searches[build_for_processor()];
     for (size_t i = 0; i < n; i += GROUP)
-        search(tree, queries + i, n - i < GROUP ? n - i : GROUP, scope, out + i);
+        search(tree, queries + i, n - i < GROUP ? n - i : GROUP, radius, out + i);
 }

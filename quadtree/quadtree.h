@@ -26,19 +26,26 @@ struct quadtree_level {
     size_t last;  /* number of its last key */
 };
 
-/* Made by quadtree_view. */
-struct quadtree {
-    const struct point *points;
-    size_t count;
-    const uint64_t *directory; /* layout: directory.c and FORMAT.md */
-    size_t blocks;
-    unsigned depth;
-    struct quadtree_level levels[QUADTREE_DEPTH_LIMIT]; /* root first */
-};
+struct quadtree;
 
 struct nearest {
     size_t row;      /* index into points */
     double distance; /* metres */
+};
+
+typedef bool quadtree_search(const struct quadtree *tree, struct point query, double radius,
+                             struct nearest *out);
+
+/* Made by quadtree_view. */
+struct quadtree {
+    const struct point *points;
+    size_t count;
+    quadtree_search *search;     /* quadtree_nearest for this processor; NULL without points */
+    const uint64_t *directory;   /* layout: directory.c and FORMAT.md */
+    const uint64_t *first_codes; /* of the blocks, in the directory; of no use at depth 0 */
+    size_t blocks;
+    unsigned depth;
+    struct quadtree_level levels[QUADTREE_DEPTH_LIMIT]; /* root first */
 };
 
 /* quadtree_directory_bytes: size of the directory for count points (0 for none). */
@@ -59,8 +66,11 @@ size_t quadtree_lower_bound(const struct quadtree *tree, uint64_t code);
 /* quadtree_nearest: the entry at the least great-circle distance from query among those at
  * distance <= radius metres (INFINITY for any); ties go to the lower row. Returns false and leaves
  * *out when there is none. Exact at the antimeridian and the poles. */
-bool quadtree_nearest(const struct quadtree *tree, struct point query, double radius,
-                      struct nearest *out);
+static inline bool quadtree_nearest(const struct quadtree *tree, struct point query, double radius,
+                                    struct nearest *out)
+{
+    return tree->search != NULL && tree->search(tree, query, radius, out);
+}
 
 /* quadtree_nearest_batch: quadtree_nearest for n queries, faster than one by one because memory
  * reads of several queries overlap. out[i].row is SIZE_MAX on a miss. out[i].distance on entry is

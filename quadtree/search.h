@@ -72,23 +72,17 @@ double radius_haversine(double radius);
  * far neighbours. */
 void search_anywhere(const struct quadtree *tree, struct best *best);
 
-/* How far a search goes. */
-struct scope {
-    double radius;    /* metres */
-    double haversine; /* radius_haversine(radius) */
-    float square;     /* not below the square of the radius in units */
-};
-
-struct scope scope_of(double radius);
-
 /* search_one and search_group: quadtree_nearest and quadtree_nearest_batch (up to GROUP queries)
- * over at least one point. The same code is compiled for any x86-64, for AVX2 and for AVX-512. */
+ * over at least one point; of a group, the radius is not negative. The same code is
+ * compiled for any x86-64, for AVX2 and for AVX-512. */
 #define GROUP 32
-typedef void search_one(const struct quadtree *tree, struct point query, struct scope scope,
-                        struct nearest *out);
+typedef quadtree_search search_one;
 typedef void search_group(const struct quadtree *tree, const struct point *queries, size_t n,
-                          struct scope scope, struct nearest *out);
+                          double radius, struct nearest *out);
 search_one search_one_any, search_one_avx2, search_one_avx512;
 search_group search_group_any, search_group_avx2, search_group_avx512;
+
+/* search_for_processor: the search_one that is fastest on this processor. */
+search_one *search_for_processor(void);
 
 #endif

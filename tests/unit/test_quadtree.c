@@ -105,14 +105,14 @@ static void check_builds(const struct quadtree *tree, const struct point *querie
         {search_one_avx2, search_group_avx2, __builtin_cpu_supports("avx2")},
         {search_one_avx512, search_group_avx512, __builtin_cpu_supports("avx512f")},
     };
-    struct scope scope = scope_of(radius);
     for (size_t b = 0; b < sizeof builds / sizeof *builds && tree->count > 0 && radius >= 0; b++)
         for (size_t i = 0; i < n && builds[b].there; i += GROUP) {
-            struct nearest got[GROUP], one;
+            struct nearest got[GROUP];
             size_t some = n - i < GROUP ? n - i : GROUP;
-            builds[b].group(tree, queries + i, some, scope, got);
+            builds[b].group(tree, queries + i, some, radius, got);
             for (size_t k = 0; k < some; k++) {
-                builds[b].one(tree, queries[i + k], scope, &one);
+                struct nearest one = {.row = SIZE_MAX};
+                builds[b].one(tree, queries[i + k], radius, &one);
                 assert_same(queries[i + k], radius, &got[k], &want[i + k]);
                 assert_same(queries[i + k], radius, &one, &want[i + k]);
             }
@@ -350,7 +350,7 @@ static void hostile_bytes(void **state)
                 quadtree_nearest_batch(&tree, queries, QUERIES, radii[r], hits);
                 for (size_t i = 0; i < QUERIES; i++)
                     assert_true(hits[i].row == SIZE_MAX || hits[i].row < count);
-                search_group_any(&tree, queries, GROUP, scope_of(radii[r]), hits);
+                search_group_any(&tree, queries, GROUP, radii[r], hits);
             }
             assert_true(quadtree_lower_bound(&tree, random_bits()) <= count);
             free(points);
