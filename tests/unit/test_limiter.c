@@ -90,7 +90,7 @@ static void no_second_holds_more_than_the_rate(void **state)
                     take_all(limiter, 1000, 1000 + seconds, batches[b], lateness[l]);
                 assert_true(fullest_second() <= (size_t)ceil(rates[r]));
                 limiter_free(limiter);
-    limiter_free(NULL);
+                limiter_free(NULL);
             }
 }
 
