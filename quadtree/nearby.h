@@ -15,10 +15,8 @@
  *
  * The file that includes this sets LANES (64-bit ones in a vector) and the names of the functions
  * it makes, SEARCH_ONE and SEARCH_GROUP. */
-#include <immintrin.h>
-#include <string.h>
-
 #include "quadtree/descent.h"
+#include "quadtree/planar.h"
 
 #define PARTS 4
 #define FEW_BLOCKS 4 /* a longer range is cut further before it is visited */
@@ -26,8 +24,6 @@
 #define UNKNOWN SIZE_MAX
 /* A radius in planar units, rounded up. */
 #define UNITS_WITHIN_METRE ((1 + 1e-6) / (EARTH_RADIUS_METRES * RADIANS_PER_UNIT))
-#define WIDTH (2 * LANES) /* numbers in a vector */
-#define VECTORS (BLOCK / WIDTH)
 
 struct seeker {
     struct best best; /* haversine and point hold only when measured */
@@ -48,11 +44,23 @@ struct part {
     unsigned seeker;
 };
 
-static inline void prefetch_block(const struct quadtree *tree, size_t block)
+/* Inlined by force: GCC 12 takes a function that only prefetches for one without effect, and drops
+ * its calls. */
+static inline __attribute__((always_inline)) void prefetch_block(const struct quadtree *tree,
+                                                                 size_t block)
 {
     const struct point *points = tree->points + block * BLOCK;
     for (size_t i = 0; i < BLOCK; i += 8)
         __builtin_prefetch(points + i);
+}
+
+/* The blocks beside home, to which every fourth search goes on. */
+static inline __attribute__((always_inline)) void prefetch_beside(const struct quadtree *tree,
+                                                                  size_t home)
+{
+    size_t last = tree->blocks - 1;
+    prefetch_block(tree, home > 0 ? home - 1 : 0);
+    prefetch_block(tree, home < last ? home + 1 : last);
 }
 
 #if LANES > 2
@@ -76,115 +84,6 @@ static inline double gathered(uint64_t bits)
     return (double)(int64_t)morton_gather(bits);
 }
 #endif
-
-/* --- the planar measure ---------------------------------------------------------------------- */
-
-typedef uint32_t integers __attribute__((vector_size(4 * WIDTH)));
-typedef int32_t differences __attribute__((vector_size(4 * WIDTH)));
-typedef float numbers __attribute__((vector_size(4 * WIDTH)));
-
-#if LANES == 8
-#define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-
-static inline numbers lesser(numbers a, numbers b)
-{
-    return (numbers)_mm512_min_ps((__m512)a, (__m512)b);
-}
-
-static inline float least_number(numbers a)
-{
-    return _mm512_reduce_min_ps((__m512)a);
-}
-
-/* Bit i: number i is at most limit. */
-static inline uint32_t numbers_within(numbers a, float limit)
-{
-    return _mm512_cmp_ps_mask((__m512)a, _mm512_set1_ps(limit), _CMP_LE_OQ);
-}
-#elif LANES == 4
-#define EVENS 0, 2, 4, 6, 8, 10, 12, 14
-#define ODDS 1, 3, 5, 7, 9, 11, 13, 15
-
-static inline numbers lesser(numbers a, numbers b)
-{
-    return (numbers)_mm256_min_ps((__m256)a, (__m256)b);
-}
-
-static inline float least_number(numbers a)
-{
-    __m128 half =
-        _mm_min_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
-    half = _mm_min_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_min_ss(half, _mm_movehdup_ps(half)));
-}
-
-static inline uint32_t numbers_within(numbers a, float limit)
-{
-    return (uint32_t)_mm256_movemask_ps(
-        _mm256_cmp_ps((__m256)a, _mm256_set1_ps(limit), _CMP_LE_OQ));
-}
-#else
-#define EVENS 0, 2, 4, 6
-#define ODDS 1, 3, 5, 7
-
-static inline numbers lesser(numbers a, numbers b)
-{
-    return (numbers)_mm_min_ps((__m128)a, (__m128)b);
-}
-
-static inline float least_number(numbers a)
-{
-    __m128 half = _mm_min_ps((__m128)a, _mm_movehl_ps((__m128)a, (__m128)a));
-    return _mm_cvtss_f32(_mm_min_ss(half, _mm_shuffle_ps(half, half, 1)));
-}
-
-static inline uint32_t numbers_within(numbers a, float limit)
-{
-    return (uint32_t)_mm_movemask_ps(_mm_cmple_ps((__m128)a, _mm_set1_ps(limit)));
-}
-#endif
-
-/* Numbers of latitude and longitude, by turns, from the query on. Where a difference does not fit
- * it wraps, and stays beyond 69 degrees. */
-static inline numbers differences_from(integers centre, const struct point *points)
-{
-    integers here;
-    memcpy(&here, points, sizeof here);
-    return __builtin_convertvector((differences)(here - centre), numbers);
-}
-
-/* look: the planar square, in units, of each point of a block; returns the least. */
-static inline float look(const struct point *points, const struct seeker *seeker,
-                         numbers squares[VECTORS])
-{
-    typedef uint64_t pairs __attribute__((vector_size(4 * WIDTH)));
-    const uint64_t lat = (uint32_t)seeker->best.origin.point.lat;
-    const uint64_t lon = (uint32_t)seeker->best.origin.point.lon;
-    const integers centre = (integers)((pairs){0} + (lat | lon << 32));
-    const numbers cosine = seeker->cosine - (numbers){0};
-    numbers least = {0};
-#pragma GCC unroll 8
-    for (size_t i = 0; i < VECTORS; i++) {
-        numbers a = differences_from(centre, points + i * WIDTH);
-        numbers b = differences_from(centre, points + i * WIDTH + LANES);
-        numbers up = __builtin_shufflevector(a, b, EVENS);
-        numbers right = __builtin_shufflevector(a, b, ODDS) * cosine;
-        squares[i] = up * up + right * right;
-        least = i == 0 ? squares[i] : lesser(squares[i], least);
-    }
-    return least_number(least);
-}
-
-/* Bit i: the square of point i is at most limit. */
-static inline uint32_t within(const numbers squares[VECTORS], float limit)
-{
-    uint32_t near = 0;
-#pragma GCC unroll 8
-    for (size_t i = 0; i < VECTORS; i++)
-        near |= numbers_within(squares[i], limit) << (i * WIDTH);
-    return near;
-}
 
 /* --- one query -------------------------------------------------------------------------------- */
 
@@ -290,7 +189,7 @@ static inline void visit(const struct quadtree *tree, struct seeker *seeker, siz
     struct point room[BLOCK];
     numbers squares[VECTORS];
     struct view view = block_points(tree, block, room);
-    float least = look(view.points, seeker, squares);
+    float least = look(view.points, seeker->best.origin.point, seeker->cosine, squares);
     if (least <= seeker->limit)
         take(tree, seeker, view.first, squares, least);
 }
@@ -318,7 +217,7 @@ visit_home(const struct quadtree *tree, struct seeker *seeker, struct rectangle 
     struct point room[BLOCK];
     numbers squares[VECTORS];
     struct view view = block_points(tree, seeker->home, room);
-    float least = look(view.points, seeker, squares);
+    float least = look(view.points, seeker->best.origin.point, seeker->cosine, squares);
     double found = sqrt((double)least), most = seeker->radius * UNITS_WITHIN_METRE + 1e-3;
     double reach = found < most ? found : most;
     seeker->anywhere = true;
@@ -571,6 +470,7 @@ bool SEARCH_ONE(const struct quadtree *tree, struct point query, double radius, 
     if (!(radius >= 0))
         return false;
     seeker.home = find_block(tree, begin(&seeker, query, radius));
+    prefetch_beside(tree, seeker.home);
     if (visit_home(tree, &seeker, &around) && !home_covers(tree, seeker.home, around)) {
         struct seeker further = beyond_home(tree, seeker, around);
         seeker = further;
