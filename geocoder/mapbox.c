@@ -6,8 +6,8 @@
  * one to which the point's neighbour in the list was given an address much nearer to the point:
  * points are asked in Morton order, and that address would have been the answer. */
 #define SLIPPED_METRES 25000.0
-#define MUCH_NEARER 3.0 /* times */
-#define MUCH_NEARER_METRES 100.0
+#define MUCH_NEARER 2.0 /* times */
+#define MUCH_NEARER_METRES 30.0
 
 static const struct json_field label_fields[] = {
     {FIELD_LABEL, {"full_address", "place_formatted"}},
