@@ -39,8 +39,15 @@ class Disk:
         os.close(fd)
 
     def unmount(self):
+        """Until nobody holds the dead file system: tests beside this one may have mount namespaces
+        with a copy of the mount, and as long as they live the same dead one is mounted again."""
         wait_for(lambda: subprocess.run(["umount", self.root], capture_output=True).returncode == 0,
                  what="unmounting")
+        wait_for(self.is_released, seconds=60, what="the loop device to be released")
+
+    def is_released(self):
+        listed = subprocess.run(["losetup", "-j", self.image.name], capture_output=True, text=True)
+        return listed.returncode == 0 and listed.stdout == ""
 
 
 @contextlib.contextmanager
