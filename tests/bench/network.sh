@@ -165,6 +165,8 @@ line network_requests_against_textbook_curl "$ours" "$textbook" req/s
 read -r bare bare_cpu < <(three "${on_client[@]}" "$build/bench/bench_bare_curl" "$base/reverse" "$points" $flight | best)
 line network_requests_against_bare_curl "$ours" "$bare" req/s
 line network_cpu_against_bare_curl "$ours_cpu" "$bare_cpu" us
+# Per worker: with batches the server is idle most of the time, so writer and rebuild may use its core.
+on_client=()
 refresh $((points * 8)) 100 here
 read -r batches _ <"$work/result"
 line network_batch_points $((batches * 100)) 400000 points/s
