@@ -34,6 +34,8 @@ static size_t sequence_length(const unsigned char *at, size_t room)
 
 bool text_is_utf8(const char *text, size_t bytes)
 {
+    if (bytes == 0) /* text may be NULL */
+        return true;
     const unsigned char *at = (const unsigned char *)text, *end = at + bytes;
     while (at < end) {
         unsigned others = 0; /* one bit for each of 16 bytes that is not ASCII */
