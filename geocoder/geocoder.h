@@ -126,6 +126,13 @@ static inline bool geocoder_is_local(const struct geocoder_provider *provider)
     return provider->answer != NULL;
 }
 
+/* geocoder_batch: points in one request to this provider when `wanted` are configured. */
+static inline unsigned geocoder_batch(const struct geocoder_provider *provider, unsigned wanted)
+{
+    unsigned points = wanted < provider->largest_batch ? wanted : provider->largest_batch;
+    return points > 0 ? points : 1;
+}
+
 struct geocoder {
     const struct geocoder_provider *provider;
     void *state;

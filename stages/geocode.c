@@ -72,10 +72,8 @@ static int start_missing(struct geocode_pool *pool, struct error *err)
 static unsigned request_points(const struct geocode_pool *pool)
 {
     const struct geocoder_provider *provider = pool->parts.geocoder->provider;
-    unsigned points = pool->settings.batch;
-    if (geocoder_is_local(provider) && provider->latency == NULL)
-        return 1;
-    return points > provider->largest_batch ? provider->largest_batch : points;
+    bool immediate = geocoder_is_local(provider) && provider->latency == NULL;
+    return immediate ? 1 : geocoder_batch(provider, pool->settings.batch);
 }
 
 int geocode_start(struct geocode_pool **out, const struct geocode_settings *settings,

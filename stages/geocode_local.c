@@ -119,10 +119,7 @@ static void local_close(struct transport *transport)
 /* Without a latency a request costs nothing but a call: ask for many points at a time. */
 static unsigned request_points(const struct geocoder_provider *provider, unsigned batch)
 {
-    unsigned points = provider->latency == NULL ? GEOCODE_LOCAL_CHUNK : batch;
-    if (provider->latency != NULL && points > provider->largest_batch)
-        points = provider->largest_batch;
-    return points > 0 ? points : 1;
+    return provider->latency == NULL ? GEOCODE_LOCAL_CHUNK : geocoder_batch(provider, batch);
 }
 
 int transport_local_open(struct transport **out, uv_loop_t *loop, const struct geocoder *geocoder,

@@ -184,14 +184,6 @@ static void network_transport_close(struct transport *transport)
     network_transport_free((struct network_transport *)transport);
 }
 
-static unsigned request_points(const struct geocoder *geocoder)
-{
-    unsigned points = geocoder->settings.batch;
-    if (points > geocoder->provider->largest_batch)
-        points = geocoder->provider->largest_batch;
-    return points > 0 ? points : 1;
-}
-
 int transport_network_open(struct transport **out, uv_loop_t *loop, const struct geocoder *geocoder,
                            transport_done *done, void *context, struct error *err)
 {
@@ -205,7 +197,7 @@ int transport_network_open(struct transport **out, uv_loop_t *loop, const struct
         .start = network_start,
         .cancel = network_cancel,
         .close = network_transport_close,
-        .points = request_points(geocoder),
+        .points = geocoder_batch(geocoder->provider, geocoder->settings.batch),
     };
     network->geocoder = geocoder;
     network->done = done;

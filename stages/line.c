@@ -44,8 +44,7 @@ unsigned line_batch(const struct line *line)
     const struct geocoder_settings *settings = &line->settings.geocoder;
     const struct geocoder_provider *provider =
         settings->provider != NULL ? geocoder_find(settings->provider) : NULL;
-    unsigned batch = settings->batch > 0 ? settings->batch : 1;
-    return provider != NULL && batch > provider->largest_batch ? provider->largest_batch : batch;
+    return provider != NULL ? geocoder_batch(provider, settings->batch) : 1;
 }
 
 /* Put a wish to the conductor. The lock is held. */

@@ -270,7 +270,7 @@ static void report_geocoder(struct refresh *refresh, struct rounds *rounds, doub
 {
     struct line *line = refresh->line;
     struct circuit_view circuit = geocode_circuit(refresh->pool);
-    struct limiter_view pace = limiter_look(line->limiter, clock_monotonic());
+    struct limiter_view pace = limiter_look(line->limiter, now);
     if (circuit.open && rounds->unreachable_since == 0) {
         rounds->unreachable_since = circuit.since;
         line_event(line, 1, "geocoder_unreachable", "error=\"%s\"", circuit.why);
