@@ -116,6 +116,7 @@ echo "lookups answered meanwhile: $answers, of which misses or errors: $misses"
 say "7. The generation before is the backup; every byte is checked"
 ctl cache generations
 ctl cache verify
-ctl report | head -30
+ctl report >"$demo/report"
+head -30 "$demo/report"
 
 say "Everything is under $demo. Try: $build/refreshctl --cache $demo/cache lookup $(head -1 "$demo/samples")"
