@@ -67,6 +67,14 @@ char *rig_ask(struct provider_rig *rig)
     return asked;
 }
 
+void rig_expect_asked(struct provider_rig *rig, const char *expected)
+{
+    char *asked = rig_ask(rig);
+    assert_string_equal(asked, expected);
+    free(asked);
+    rig_provider_close(rig);
+}
+
 const struct answer *rig_read_bytes(struct provider_rig *rig, unsigned status, const char *body,
                                     size_t size)
 {

@@ -24,6 +24,9 @@ void rig_provider_close(struct provider_rig *rig);
 /* "PATH?QUERY" of the request for RIG_POINT; the caller frees it. */
 char *rig_ask(struct provider_rig *rig);
 
+/* The request for RIG_POINT is this one; closes the provider. */
+void rig_expect_asked(struct provider_rig *rig, const char *expected);
+
 /* The answer to RIG_POINT by such a reply. */
 const struct answer *rig_read(struct provider_rig *rig, unsigned status, const char *body);
 const struct answer *rig_read_bytes(struct provider_rig *rig, unsigned status, const char *body,

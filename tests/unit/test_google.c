@@ -17,14 +17,6 @@ static void open_plain(void)
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "google"});
 }
 
-static void expect_asked(const char *expected)
-{
-    char *asked = rig_ask(&rig);
-    assert_string_equal(asked, expected);
-    free(asked);
-    rig_provider_close(&rig);
-}
-
 #define COMPONENTS                                                                                 \
     "{\"long_name\":\"Mitte\",\"short_name\":\"Mitte\",\"types\":[\"political\",\"subl"            \
     "ocality\",\"sublocality_level_1\"]},{\"long_name\":\"17\",\"short_name\":\"17\",\""           \
@@ -49,9 +41,10 @@ static void asks_for_a_point(void **state)
 {
     (void)state;
     open_plain();
-    expect_asked("/geocode/json?latlng=52.5170365,13.3888599&key=s3cret%2FKey");
+    rig_expect_asked(&rig, "/geocode/json?latlng=52.5170365,13.3888599&key=s3cret%2FKey");
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "google", .language = "de"});
-    expect_asked("/geocode/json?latlng=52.5170365,13.3888599&key=s3cret%2FKey&language=de");
+    rig_expect_asked(&rig,
+                     "/geocode/json?latlng=52.5170365,13.3888599&key=s3cret%2FKey&language=de");
 }
 
 static void an_address_is_found(void **state)

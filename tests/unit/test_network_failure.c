@@ -7,37 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "geocoder/network.h"
+#include "tests/unit/session_rig.h"
 
 static struct error err;
-
-static struct geocoder_settings settings = {.provider = "nominatim"};
-static char key[] = "k\xc3\xa9y/1";
-static struct network network = {.settings = &settings, .key = key};
-static struct network_session *session;
-
-static int open_session(void **state)
-{
-    void *opened = NULL;
-    (void)state;
-    int result = network_session_open(&network, &opened, &err);
-    session = opened;
-    return result;
-}
-
-static int close_session(void **state)
-{
-    (void)state;
-    network_session_close(session);
-    return 0;
-}
 
 static struct answer answers[3];
 
 static struct geocoder_reply begin(unsigned status, const char *body)
 {
     struct geocoder_reply reply = {.status = status, .body = body, .size = strlen(body)};
-    assert_int_equal(read_begin(session, &reply, 3, &err), 0);
+    assert_int_equal(read_begin(rig_session, &reply, 3, &err), 0);
     return reply;
 }
 
@@ -70,7 +49,7 @@ static void details_are_one_line(void **state)
 {
     struct geocoder_reply reply = begin(500, "");
     (void)state;
-    fail_one(session, &reply, CAUSE_HTTP_5XX, true,
+    fail_one(rig_session, &reply, CAUSE_HTTP_5XX, true,
              " \n a\t\tb\x7f \x1b[31mc \xc2\x9b d\xe2\x80\xa8"
              "e\xff\xc3 \n",
              &answers[0]);
@@ -79,7 +58,7 @@ static void details_are_one_line(void **state)
     assert_int_equal(answers[0].cause, CAUSE_HTTP_5XX);
     assert_int_equal(answers[0].status, 500);
     assert_true(answers[0].transient);
-    fail_one(session, &reply, CAUSE_BAD_REPLY, false, NULL, &answers[0]);
+    fail_one(rig_session, &reply, CAUSE_BAD_REPLY, false, NULL, &answers[0]);
     expect_detail(&answers[0], "");
     assert_false(answers[0].transient);
 }
@@ -93,7 +72,7 @@ static void long_details_are_cut_between_characters(void **state)
     for (size_t i = 1; i < sizeof text - 2; i += 2)
         memcpy(text + i, "\xc3\xa9", 2);
     text[399] = '\0';
-    fail_one(session, &reply, CAUSE_HTTP_5XX, true, text, &answers[0]);
+    fail_one(rig_session, &reply, CAUSE_HTTP_5XX, true, text, &answers[0]);
     assert_int_equal(answers[0].detail.length, 199);
     assert_memory_equal(answers[0].detail.data, text, 199);
 }
@@ -103,13 +82,13 @@ static void the_key_is_masked(void **state)
     char text[300];
     struct geocoder_reply reply = begin(500, "");
     (void)state;
-    fail_one(session, &reply, CAUSE_DENIED, false,
+    fail_one(rig_session, &reply, CAUSE_DENIED, false,
              "no k\xc3\xa9y/1, k%C3%A9y%2F1, k%c3%a9y/1; but k%C3%A9y/2 k\xc3\xa9", &answers[0]);
     expect_detail(&answers[0], "no ***, ***, ***; but k%C3%A9y/2 k\xc3\xa9");
     for (size_t before = 180; before < 205; before++) {
         memset(text, 'x', before);
-        memcpy(text + before, key, sizeof key);
-        fail_one(session, &reply, CAUSE_DENIED, false, text, &answers[0]);
+        memcpy(text + before, RIG_SESSION_KEY, sizeof RIG_SESSION_KEY);
+        fail_one(rig_session, &reply, CAUSE_DENIED, false, text, &answers[0]);
         for (size_t i = 0; i < answers[0].detail.length; i++)
             assert_int_not_equal(answers[0].detail.data[i], 'k');
     }
@@ -119,20 +98,20 @@ static void all_share_one_detail(void **state)
 {
     struct geocoder_reply reply = begin(403, "");
     (void)state;
-    fail_all(session, &reply, 3, CAUSE_DENIED, false, "go away", answers);
+    fail_all(rig_session, &reply, 3, CAUSE_DENIED, false, "go away", answers);
     for (int i = 0; i < 3; i++) {
         expect_detail(&answers[i], "go away");
         assert_int_equal(answers[i].cause, CAUSE_DENIED);
     }
     assert_ptr_equal(answers[0].detail.data, answers[2].detail.data);
-    fail_all(session, &reply, 0, CAUSE_DENIED, false, "go away", NULL);
+    fail_all(rig_session, &reply, 0, CAUSE_DENIED, false, "go away", NULL);
 }
 
 static void expect_message(const char *json, const char *expected)
 {
     struct geocoder_reply reply = begin(500, json);
     const char *why;
-    const cJSON *tree = read_json(session, &reply, &why);
+    const cJSON *tree = read_json(rig_session, &reply, &why);
     assert_non_null(tree);
     const char *message = reply_message(tree);
     if (expected == NULL)
@@ -173,7 +152,7 @@ static void expect_status(unsigned status, const char *body, enum failure_cause 
                           const char *detail)
 {
     struct geocoder_reply reply = begin(status, body);
-    fail_status(session, &reply, 3, answers);
+    fail_status(rig_session, &reply, 3, answers);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(answers[i].cause, cause);
         assert_int_equal(answers[i].status, status);
@@ -209,5 +188,5 @@ int main(void)
         cmocka_unit_test(quotas_are_not_paces),
         cmocka_unit_test(a_refusal_carries_its_message),
     };
-    return cmocka_run_group_tests(tests, open_session, close_session);
+    return cmocka_run_group_tests(tests, rig_session_open, rig_session_close);
 }

@@ -8,30 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "geocoder/network.h"
+#include "tests/unit/session_rig.h"
 
 static struct error err;
-
-static struct geocoder_settings settings = {.provider = "nominatim"};
-static char key[] = "k\xc3\xa9y/1";
-static struct network network = {.settings = &settings, .key = key};
-static struct network_session *session;
-
-static int open_session(void **state)
-{
-    void *opened = NULL;
-    (void)state;
-    int result = network_session_open(&network, &opened, &err);
-    session = opened;
-    return result;
-}
-
-static int close_session(void **state)
-{
-    (void)state;
-    network_session_close(session);
-    return 0;
-}
 
 static const struct json_field table[] = {
     {FIELD_LABEL, {"label"}},       {FIELD_CITY, {"city", "town", "village"}},
@@ -48,9 +27,9 @@ static const cJSON *gather_bytes(const char *body, size_t size)
     const cJSON *tree;
     reply = (struct geocoder_reply){.status = 200, .body = body, .size = size};
     address = (struct address){0};
-    assert_int_equal(read_object(session, &reply, 1, &tree, &answer, &err), 0);
+    assert_int_equal(read_object(rig_session, &reply, 1, &tree, &answer, &err), 0);
     assert_non_null(tree);
-    read_fields(session, tree, table, &address);
+    read_fields(rig_session, tree, table, &address);
     return tree;
 }
 
@@ -62,8 +41,8 @@ static const cJSON *gather(const char *body)
 static void finish(const struct point *position)
 {
     struct point question = {0, 0};
-    assert_int_equal(finish_address(session, &reply, question, position, &address, &answer, &err),
-                     0);
+    assert_int_equal(
+        finish_address(rig_session, &reply, question, position, &address, &answer, &err), 0);
 }
 
 static void expect_field(enum address_field field, const char *expected)
@@ -90,10 +69,10 @@ static void an_earlier_object_wins(void **state)
 {
     (void)state;
     const cJSON *tree = gather("{\"town\":\"t\",\"in\":{\"city\":\"c\",\"postcode\":\"1\"}}");
-    read_fields(session, cJSON_GetObjectItemCaseSensitive(tree, "in"), table, &address);
+    read_fields(rig_session, cJSON_GetObjectItemCaseSensitive(tree, "in"), table, &address);
     expect_field(FIELD_CITY, "t");
     expect_field(FIELD_POSTCODE, "1");
-    read_fields(session, NULL, table, &address);
+    read_fields(rig_session, NULL, table, &address);
 }
 
 static void numbers_count_as_text(void **state)
@@ -193,7 +172,7 @@ static void far_away_is_empty(void **state)
     struct point near = {0, 8990}; /* 99.97 m */
     struct point far = {0, -8998}; /* 100.05 m */
     (void)state;
-    settings.max_distance = 100;
+    rig_settings.max_distance = 100;
     (void)gather("{\"city\":\"Paris\"}");
     finish(&near);
     assert_int_equal(answer.kind, ANSWER_FOUND);
@@ -202,7 +181,7 @@ static void far_away_is_empty(void **state)
     assert_int_equal(answer.status, 200);
     finish(NULL);
     assert_int_equal(answer.kind, ANSWER_FOUND);
-    settings.max_distance = 0;
+    rig_settings.max_distance = 0;
     finish(&far);
     assert_int_equal(answer.kind, ANSWER_FOUND);
 }
@@ -271,7 +250,7 @@ static void expect_feature(const char *body, enum answer_kind kind)
 {
     const cJSON *tree = gather(body);
     struct point question = {0, 0};
-    assert_int_equal(read_features(session, &reply, tree, table, question, &answer, &err), 0);
+    assert_int_equal(read_features(rig_session, &reply, tree, table, question, &answer, &err), 0);
     assert_int_equal(answer.kind, kind);
     if (kind == ANSWER_FAILED) {
         assert_int_equal(answer.cause, CAUSE_BAD_REPLY);
@@ -309,5 +288,5 @@ int main(void)
         cmocka_unit_test(the_first_of_an_array),
         cmocka_unit_test(features_hold_addresses),
     };
-    return cmocka_run_group_tests(tests, open_session, close_session);
+    return cmocka_run_group_tests(tests, rig_session_open, rig_session_close);
 }

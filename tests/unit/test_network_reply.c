@@ -7,30 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "geocoder/network.h"
+#include "tests/unit/session_rig.h"
 
 static struct error err;
-
-static struct geocoder_settings settings = {.provider = "nominatim"};
-static char key[] = "k\xc3\xa9y/1";
-static struct network network = {.settings = &settings, .key = key};
-static struct network_session *session;
-
-static int open_session(void **state)
-{
-    void *opened = NULL;
-    (void)state;
-    int result = network_session_open(&network, &opened, &err);
-    session = opened;
-    return result;
-}
-
-static int close_session(void **state)
-{
-    (void)state;
-    network_session_close(session);
-    return 0;
-}
 
 static struct answer answers[2];
 
@@ -42,7 +21,7 @@ static struct geocoder_reply made(unsigned status, const char *body)
 static const cJSON *read_as_object(const struct geocoder_reply *reply)
 {
     const cJSON *tree = NULL;
-    assert_int_equal(read_object(session, reply, 2, &tree, answers, &err), 0);
+    assert_int_equal(read_object(rig_session, reply, 2, &tree, answers, &err), 0);
     return tree;
 }
 
@@ -50,12 +29,12 @@ static void there_is_room_for_every_answer(void **state)
 {
     struct geocoder_reply reply = made(200, "{\"a\":1}");
     (void)state;
-    assert_int_equal(read_begin(session, &reply, 2, &err), 0);
-    assert_int_equal(session->text.used, 0);
-    assert_true(session->text.room >= 3 * reply.size + 2 * ANSWER_ROOM);
-    assert_int_equal(buffer_append(&session->text, "x", 1, &err), 0);
-    assert_int_equal(read_begin(session, &reply, 2, &err), 0);
-    assert_int_equal(session->text.used, 0);
+    assert_int_equal(read_begin(rig_session, &reply, 2, &err), 0);
+    assert_int_equal(rig_session->text.used, 0);
+    assert_true(rig_session->text.room >= 3 * reply.size + 2 * ANSWER_ROOM);
+    assert_int_equal(buffer_append(&rig_session->text, "x", 1, &err), 0);
+    assert_int_equal(read_begin(rig_session, &reply, 2, &err), 0);
+    assert_int_equal(rig_session->text.used, 0);
 }
 
 static void an_object_is_read(void **state)
@@ -124,5 +103,5 @@ int main(void)
         cmocka_unit_test(another_status_fails_all),
         cmocka_unit_test(a_reply_has_a_limit),
     };
-    return cmocka_run_group_tests(tests, open_session, close_session);
+    return cmocka_run_group_tests(tests, rig_session_open, rig_session_close);
 }

@@ -16,14 +16,6 @@ static void open_plain(void)
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "nominatim"});
 }
 
-static void expect_asked(const char *expected)
-{
-    char *asked = rig_ask(&rig);
-    assert_string_equal(asked, expected);
-    free(asked);
-    rig_provider_close(&rig);
-}
-
 static const char good[] =
     "{\"place_id\":128497332,\"licence\":\"Data \u00a9 OpenStreetMap contributors\","
     "\"osm_type\":\"way\",\"osm_id\":280940520,\"lat\":\"52.5170\",\"lon\":\"13.3889\","
@@ -39,11 +31,13 @@ static void asks_for_the_nearest_address(void **state)
 {
     (void)state;
     open_plain();
-    expect_asked("/reverse?format=jsonv2&lat=52.5170365&lon=13.3888599&zoom=18&addressdetails=1");
+    rig_expect_asked(
+        &rig, "/reverse?format=jsonv2&lat=52.5170365&lon=13.3888599&zoom=18&addressdetails=1");
     rig_provider_open(
         &rig, &(struct geocoder_settings){.provider = "nominatim", .language = "de, en;q=0.5"});
-    expect_asked("/reverse?format=jsonv2&lat=52.5170365&lon=13.3888599&zoom=18&addressdetails=1"
-                 "&accept-language=de%2C%20en%3Bq%3D0.5");
+    rig_expect_asked(&rig,
+                     "/reverse?format=jsonv2&lat=52.5170365&lon=13.3888599&zoom=18&addressdetails=1"
+                     "&accept-language=de%2C%20en%3Bq%3D0.5");
 }
 
 static void an_address_is_found(void **state)

@@ -16,14 +16,6 @@ static void open_plain(void)
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "opencage"});
 }
 
-static void expect_asked(const char *expected)
-{
-    char *asked = rig_ask(&rig);
-    assert_string_equal(asked, expected);
-    free(asked);
-    rig_provider_close(&rig);
-}
-
 static const char good[] =
     "{\"rate\":{\"limit\":2500,\"remaining\":2499,\"reset\":1700000000},\"results\":[{"
     "\"components\":{\"ISO_3166-1_alpha-2\":\"DE\",\"_category\":\"building\","
@@ -38,12 +30,14 @@ static void asks_for_one_result(void **state)
 {
     (void)state;
     open_plain();
-    expect_asked("/geocode/v1/json?q=52.5170365,13.3888599&key=s3cret%2FKey&no_annotations=1"
-                 "&limit=1");
+    rig_expect_asked(&rig,
+                     "/geocode/v1/json?q=52.5170365,13.3888599&key=s3cret%2FKey&no_annotations=1"
+                     "&limit=1");
     rig_provider_open(&rig,
                       &(struct geocoder_settings){.provider = "opencage", .language = "pt-BR"});
-    expect_asked("/geocode/v1/json?q=52.5170365,13.3888599&key=s3cret%2FKey&no_annotations=1"
-                 "&limit=1&language=pt-BR");
+    rig_expect_asked(&rig,
+                     "/geocode/v1/json?q=52.5170365,13.3888599&key=s3cret%2FKey&no_annotations=1"
+                     "&limit=1&language=pt-BR");
 }
 
 static void an_address_is_found(void **state)

@@ -16,14 +16,6 @@ static void open_plain(void)
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "pelias"});
 }
 
-static void expect_asked(const char *expected)
-{
-    char *asked = rig_ask(&rig);
-    assert_string_equal(asked, expected);
-    free(asked);
-    rig_provider_close(&rig);
-}
-
 static const char good[] =
     "{\"geocoding\":{\"version\":\"0.2\",\"query\":{\"size\":1},\"warnings\":[\"radius\"],"
     "\"errors\":[]},\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\","
@@ -39,14 +31,14 @@ static void asks_for_the_nearest_address(void **state)
 {
     (void)state;
     open_plain();
-    expect_asked("/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1");
+    rig_expect_asked(&rig, "/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1");
     rig_provider_open(&rig, &(struct geocoder_settings){
                                 .provider = "pelias", .language = "de", .max_distance = 0.5});
-    expect_asked("/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1"
-                 "&boundary.circle.radius=0.001&lang=de");
+    rig_expect_asked(&rig, "/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1"
+                           "&boundary.circle.radius=0.001&lang=de");
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "pelias", .key_file = "own"});
-    expect_asked("/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1"
-                 "&api_key=s3cret%2FKey");
+    rig_expect_asked(&rig, "/v1/reverse?point.lat=52.5170365&point.lon=13.3888599&size=1"
+                           "&api_key=s3cret%2FKey");
 }
 
 static void an_address_is_found(void **state)

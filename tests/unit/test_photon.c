@@ -16,14 +16,6 @@ static void open_plain(void)
     rig_provider_open(&rig, &(struct geocoder_settings){.provider = "photon"});
 }
 
-static void expect_asked(const char *expected)
-{
-    char *asked = rig_ask(&rig);
-    assert_string_equal(asked, expected);
-    free(asked);
-    rig_provider_close(&rig);
-}
-
 static const char good[] =
     "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":{"
     "\"coordinates\":[13.38886,52.51703],\"type\":\"Point\"},\"properties\":{\"osm_id\":2809405,"
@@ -36,10 +28,10 @@ static void asks_for_the_nearest_address(void **state)
 {
     (void)state;
     open_plain();
-    expect_asked("/reverse?lat=52.5170365&lon=13.3888599&limit=1");
+    rig_expect_asked(&rig, "/reverse?lat=52.5170365&lon=13.3888599&limit=1");
     rig_provider_open(&rig, &(struct geocoder_settings){
                                 .provider = "photon", .language = "de", .max_distance = 1250});
-    expect_asked("/reverse?lat=52.5170365&lon=13.3888599&limit=1&radius=1.250&lang=de");
+    rig_expect_asked(&rig, "/reverse?lat=52.5170365&lon=13.3888599&limit=1&radius=1.250&lang=de");
 }
 
 static void an_address_is_found(void **state)
