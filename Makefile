@@ -14,13 +14,15 @@ V ?=
 Q := $(if $(V),,@)
 
 PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
-	libxxhash-dev libinih-dev libsystemd-dev
+	libxxhash-dev libinih-dev libsystemd-dev libmicrohttpd-dev zlib1g-dev
 TEST_PACKAGES := clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
-	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl
+	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
+	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
+	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
-LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd
+LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd libmicrohttpd zlib
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wformat=2 \
 	-Wpointer-arith -Wwrite-strings -Wundef
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -38,7 +38,7 @@ struct config_list {
 
 struct config_entry; /* a key's value as text, and where it was set */
 
-/* Durations are seconds, percentages shares from 0 to 1, distances metres. */
+/* Durations are seconds, percentages shares from 0 to 1, distances metres, sizes bytes. */
 struct config {
     char *path; /* the file it was read from; NULL = defaults only */
     struct config_entry *entries;
@@ -80,10 +80,15 @@ struct config {
         double radius;
         int on_miss; /* enum config_on_miss */
         unsigned learned_max;
+        double fetch_timeout;
     } lookup;
     struct {
         const char *listen; /* HOST:PORT; "" = off */
         unsigned threads;
+        unsigned max_connections;
+        double max_header; /* bytes */
+        double timeout;
+        double client_rate; /* requests per second and client; 0 = unlimited */
     } http;
     struct {
         const char *socket;

@@ -18,6 +18,7 @@ enum config_type {
     CONFIG_DURATION, /* 90s; double, seconds */
     CONFIG_PERCENT,  /* 0.5%; double, share from 0 to 1 */
     CONFIG_DISTANCE, /* 50m; double, metres */
+    CONFIG_SIZE,     /* 64K; double, bytes */
     CONFIG_CHOICE,   /* one of choices; int, its index */
     CONFIG_FLAG,     /* yes or no; bool */
     CONFIG_GRID,     /* 24x24; struct config_grid */

@@ -80,6 +80,15 @@ static bool parse_distance(const struct config_key *key, const char *text, void 
     return parse_measure(key, text, field, text_parse_distance);
 }
 
+static bool parse_size(const struct config_key *key, const char *text, void *field)
+{
+    uint64_t bytes;
+    if (!text_parse_size(text, &bytes) || !within(key, (double)bytes))
+        return false;
+    *(double *)field = (double)bytes;
+    return true;
+}
+
 static bool parse_choice(const struct config_key *key, const char *text, void *field)
 {
     for (int i = 0; key->choices[i] != NULL; i++) {
@@ -143,6 +152,7 @@ static const struct {
     [CONFIG_DURATION] = {parse_duration, "a duration such as 250ms, 90s, 15m, 6h or 30d, %s"},
     [CONFIG_PERCENT] = {parse_percent, "a percentage such as 0.5%%, from 0%% to 100%%"},
     [CONFIG_DISTANCE] = {parse_distance, "a distance such as 50m or 1.5km, %s"},
+    [CONFIG_SIZE] = {parse_size, "a size such as 8K or 2M, %s bytes"},
     [CONFIG_CHOICE] = {parse_choice, "%s"},
     [CONFIG_FLAG] = {parse_flag, "yes or no%.0s"},
     [CONFIG_GRID] = {parse_grid, "ROWSxCOLUMNS such as 24x24, each %s"},
