@@ -182,17 +182,17 @@ static cJSON *fits_json(int fits)
     return fits < 0 ? cJSON_CreateNull() : cJSON_CreateBool(fits);
 }
 
-/* Lookups that miss teach nothing yet, so nothing is learned. */
-static cJSON *learned_json(void)
+static cJSON *learned_json(const struct learned_counts *counts)
 {
     struct maker learned = make();
-    add_count(&learned, "entries", 0);
-    add_count(&learned, "pending", 0);
-    add_count(&learned, "max", 0);
+    add_count(&learned, "entries", counts->entries);
+    add_count(&learned, "pending", counts->pending);
+    add_count(&learned, "max", counts->most);
     return end(&learned);
 }
 
-cJSON *status_json(const struct line_status *status, const struct config *config)
+cJSON *status_json(const struct line_status *status, const struct config *config,
+                   const struct learned_counts *learned)
 {
     struct run_counts none = {0};
     const struct run_record *run = &status->run;
@@ -222,7 +222,7 @@ cJSON *status_json(const struct line_status *status, const struct config *config
     add(&document, "stations", stations_json(status));
     add_text(&document, "bottleneck", active ? station_names[status->bottleneck] : "");
     add(&document, "failures", failures_json(counts));
-    add(&document, "learned", learned_json());
+    add(&document, "learned", learned_json(learned));
     add(&document, "last_run",
         status->last_run.id[0] != '\0' ? run_json(&status->last_run) : cJSON_CreateNull());
     return end(&document);

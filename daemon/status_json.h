@@ -7,8 +7,16 @@
 #include "config/config.h"
 #include "stages/line.h"
 
+/* Points that lookups taught. */
+struct learned_counts {
+    uint64_t entries; /* in the table, until a run folds them in */
+    uint64_t pending; /* being asked */
+    uint64_t most;    /* learned_max in force */
+};
+
 /* status_json: point files and tiles are the configuration's while there is no run, no cache. */
-cJSON *status_json(const struct line_status *status, const struct config *config);
+cJSON *status_json(const struct line_status *status, const struct config *config,
+                   const struct learned_counts *learned);
 
 /* run_json: one run, ended or not. */
 cJSON *run_json(const struct run_record *run);

@@ -53,7 +53,8 @@ static cJSON *document_of(const struct line_status *status)
     struct config *config;
     struct error err;
     assert_int_equal(config_default(&config, &err), 0);
-    cJSON *document = status_json(status, config);
+    struct learned_counts learned = {.entries = 3, .pending = 2, .most = 1000};
+    cJSON *document = status_json(status, config, &learned);
     config_free(config);
     assert_non_null(document);
     return document;
@@ -105,6 +106,9 @@ static void every_field_is_there(void **state)
     assert_true(cJSON_IsNull(at(document, "eta_s")));
     assert_true(cJSON_IsNull(at(document, "deadline_fits")));
     assert_int_equal(at(document, "point_files.total")->valueint, 4096);
+    assert_int_equal(at(document, "learned.entries")->valueint, 3);
+    assert_int_equal(at(document, "learned.pending")->valueint, 2);
+    assert_int_equal(at(document, "learned.max")->valueint, 1000);
     assert_int_equal(cJSON_GetArraySize(at(document, "stations")), STATION_COUNT);
     cJSON_Delete(document);
 }
