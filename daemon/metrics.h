@@ -32,6 +32,9 @@ void metrics_lookup(struct metrics_shard *shard, enum metrics_result result, dou
 /* metrics_http: one HTTP request was answered with this status. The shard's thread. */
 void metrics_http(struct metrics_shard *shard, unsigned status);
 
+/* metrics_lookups: lookups answered so far, over all shards. Any thread. */
+uint64_t metrics_lookups(const struct metrics *metrics);
+
 /* What metrics_print can't know by itself; filled by its caller. */
 struct metrics_view {
     const struct line_status *status;
