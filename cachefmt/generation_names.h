@@ -1,4 +1,5 @@
-/* The names in a cache directory; private to cachefmt/generation*.c and cache.c. */
+/* The names in a cache directory; private to cachefmt/generation*.c,
+ * cache.c and follow.c. */
 #ifndef REFRESHD_CACHEFMT_GENERATION_NAMES_H
 #define REFRESHD_CACHEFMT_GENERATION_NAMES_H
 

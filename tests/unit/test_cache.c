@@ -15,143 +15,16 @@
 #include "cachefmt/cache.h"
 #include "cachefmt/generation.h"
 #include "cachefmt/generation_names.h"
-#include "cachefmt/pair_builder.h"
-
-#define ROWS 10
-
-static const struct grid grid = {2, 2};
-static char directory[200];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    const char *parent = getenv("TMPDIR");
-    (void)snprintf(directory, sizeof directory, "%s/cache-XXXXXX",
-                   parent != NULL ? parent : "/tmp");
-    return mkdtemp(directory) != NULL ? 0 : -1;
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[300];
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    return path;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    char **names;
-    size_t count;
-    if (generation_names(directory, &names, &count, NULL) != 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        (void)unlink(path_of(names[i]));
-    generation_names_free(names, count);
-    return rmdir(directory);
-}
-
-static struct point first_point(struct grid of, uint32_t tile)
-{
-    struct box box = grid_tile_box(of, tile);
-    return (struct point){.lat = box.south + 1000, .lon = box.west + 1000};
-}
-
-/* A pair whose entries say which generation built it. */
-static int build_pair(const char *index, const char *data, struct grid of, uint32_t tile,
-                      uint64_t built, struct pair_info *info, struct error *err)
-{
-    struct pair_builder *builder;
-    char city[32];
-    int length = snprintf(city, sizeof city, "City %llu", (unsigned long long)built);
-    if (pair_builder_create(&builder, index, data, of, tile, err) != 0)
-        return -1;
-    struct entry entry = {.point = first_point(of, tile), .refreshed_at = (uint32_t)built};
-    entry.address.field[FIELD_CITY] = (struct slice){city, (uint32_t)length};
-    for (unsigned i = 0; i < ROWS; i++) {
-        entry.point.lon += 8;
-        if (pair_builder_add(builder, &entry, err) != 0) {
-            pair_builder_abort(builder);
-            return -1;
-        }
-    }
-    return pair_builder_commit(builder, info, err);
-}
-
-static int build(struct manifest *manifest, uint32_t tile, struct error *err)
-{
-    char *index;
-    char *data;
-    struct manifest_tile *row = &manifest->tiles[tile];
-    row->built = manifest->generation;
-    if (generation_pair_paths(directory, tile, row->built, &index, &data, err) != 0)
-        return -1;
-    int result =
-        build_pair(index, data, manifest->grid, tile, manifest->generation, &row->info, err);
-    free(index);
-    free(data);
-    return result;
-}
-
-/* Publish a generation whose tiles in mask are new and whose others are the current ones. */
-static int publish(struct grid of, uint64_t generation, uint64_t mask, struct error *err)
-{
-    struct manifest *manifest;
-    if (generation_current(directory, &manifest, err) != 0 &&
-        manifest_create(&manifest, of, err) != 0)
-        return -1;
-    manifest->generation = generation;
-    int result = 0;
-    for (uint32_t tile = 0; tile < grid_tiles(of) && result == 0; tile++) {
-        if ((mask & UINT64_C(1) << tile % 64) != 0)
-            result = build(manifest, tile, err);
-    }
-    manifest_seal(manifest);
-    if (result == 0)
-        result = generation_publish(directory, manifest, err);
-    manifest_free(manifest);
-    return result;
-}
-
-static void must_publish(uint64_t generation, uint64_t mask)
-{
-    struct error err;
-    if (publish(grid, generation, mask, &err) != 0)
-        fail_msg("%s", err.message);
-}
-
-static struct cache *must_open(struct cache *previous)
-{
-    struct cache *cache;
-    struct error err;
-    if (cache_open(&cache, directory, previous, &err) != 0)
-        fail_msg("%s", err.message);
-    return cache;
-}
-
-/* The generation that an entry says it is of. */
-static uint64_t generation_of(const struct cache *cache, uint32_t tile, uint64_t row)
-{
-    struct cache_hit hit = {.tile = tile, .row = row};
-    struct entry entry;
-    struct error err;
-    char city[32];
-    if (cache_entry(cache, &hit, &entry, &err) != 0)
-        return UINT64_MAX;
-    struct slice text = entry.address.field[FIELD_CITY];
-    int length = snprintf(city, sizeof city, "City %llu", (unsigned long long)entry.refreshed_at);
-    bool same = text.length == (uint32_t)length && memcmp(text.data, city, text.length) == 0;
-    return same ? entry.refreshed_at : UINT64_MAX;
-}
+#include "tests/unit/cache_rig.h"
 
 static void nothing_published(void **state)
 {
     (void)state;
     struct cache *cache;
     struct error err;
-    assert_int_not_equal(cache_open(&cache, directory, NULL, &err), 0);
+    assert_int_not_equal(cache_open(&cache, cache_rig_directory, NULL, &err), 0);
     assert_int_equal(err.code, ERROR_MISSING);
-    assert_non_null(strstr(err.message, directory));
+    assert_non_null(strstr(err.message, cache_rig_directory));
     assert_non_null(strstr(err.message, "refreshctl cache import"));
     assert_int_not_equal(cache_open(&cache, "/nonexistent/cache", NULL, &err), 0);
     assert_int_equal(err.code, ERROR_MISSING);
@@ -161,19 +34,19 @@ static void nothing_published(void **state)
 static void opens_and_decodes(void **state)
 {
     (void)state;
-    must_publish(1, 1 | 2 | 8);
-    struct cache *cache = must_open(NULL);
+    cache_rig_must_publish(1, 1 | 2 | 8);
+    struct cache *cache = cache_rig_must_open(NULL);
     assert_int_equal(cache_manifest(cache)->generation, 1);
     assert_non_null(cache_pair(cache, 3));
     assert_null(cache_pair(cache, 2));
     assert_null(cache_pair(cache, 4));
     assert_null(cache_pair(cache, UINT32_MAX));
-    assert_int_equal(generation_of(cache, 3, ROWS - 1), 1);
+    assert_int_equal(cache_rig_generation_of(cache, 3, CACHE_RIG_ROWS - 1), 1);
     struct entry entry;
     struct error err;
     struct cache_hit hit = {.tile = 2, .row = 0};
     assert_int_not_equal(cache_entry(cache, &hit, &entry, &err), 0);
-    hit = (struct cache_hit){.tile = 3, .row = ROWS};
+    hit = (struct cache_hit){.tile = 3, .row = CACHE_RIG_ROWS};
     assert_int_not_equal(cache_entry(cache, &hit, &entry, &err), 0);
     cache_close(cache);
 }
@@ -181,22 +54,22 @@ static void opens_and_decodes(void **state)
 static void a_switch_makes_it_stale(void **state)
 {
     (void)state;
-    must_publish(1, 15);
-    struct cache *first = must_open(NULL);
+    cache_rig_must_publish(1, 15);
+    struct cache *first = cache_rig_must_open(NULL);
     assert_false(cache_is_stale(first));
-    must_publish(2, 1 | 4);
+    cache_rig_must_publish(2, 1 | 4);
     assert_true(cache_is_stale(first));
-    struct cache *second = must_open(first);
+    struct cache *second = cache_rig_must_open(first);
     assert_false(cache_is_stale(second));
     assert_ptr_equal(cache_pair(first, 1), cache_pair(second, 1)); /* not built anew: lent */
     assert_ptr_equal(cache_pair(first, 3), cache_pair(second, 3));
     assert_ptr_not_equal(cache_pair(first, 0), cache_pair(second, 0));
     cache_close(first);
-    assert_int_equal(generation_of(second, 1, 5), 1);
-    assert_int_equal(generation_of(second, 2, 5), 2);
+    assert_int_equal(cache_rig_generation_of(second, 1, 5), 1);
+    assert_int_equal(cache_rig_generation_of(second, 2, 5), 2);
     /* The same bytes again, at once: a new file all the same. */
     struct error err;
-    assert_int_equal(generation_publish(directory, cache_manifest(second), &err), 0);
+    assert_int_equal(generation_publish(cache_rig_directory, cache_manifest(second), &err), 0);
     assert_true(cache_is_stale(second));
     cache_close(second);
 }
@@ -205,12 +78,12 @@ static void old_readers_keep_what_was_pruned(void **state)
 {
     (void)state;
     struct error err;
-    must_publish(1, 15);
-    struct cache *old = must_open(NULL);
-    must_publish(2, 15);
-    assert_int_equal(generation_prune(directory, 1, 0, &err), 0);
+    cache_rig_must_publish(1, 15);
+    struct cache *old = cache_rig_must_open(NULL);
+    cache_rig_must_publish(2, 15);
+    assert_int_equal(generation_prune(cache_rig_directory, 1, 0, &err), 0);
     for (uint32_t tile = 0; tile < 4; tile++)
-        assert_int_equal(generation_of(old, tile, tile), 1);
+        assert_int_equal(cache_rig_generation_of(old, tile, tile), 1);
     cache_close(old);
 }
 
@@ -220,18 +93,18 @@ static void opens_a_kept_generation(void **state)
     struct cache *cache;
     struct manifest *manifest;
     struct error err;
-    must_publish(1, 15);
-    must_publish(2, 1);
-    struct cache *current = must_open(NULL);
-    assert_int_equal(generation_read_kept(directory, 1, &manifest, &err), 0);
-    assert_int_equal(cache_open_manifest(&cache, directory, manifest, current, &err), 0);
+    cache_rig_must_publish(1, 15);
+    cache_rig_must_publish(2, 1);
+    struct cache *current = cache_rig_must_open(NULL);
+    assert_int_equal(generation_read_kept(cache_rig_directory, 1, &manifest, &err), 0);
+    assert_int_equal(cache_open_manifest(&cache, cache_rig_directory, manifest, current, &err), 0);
     manifest_free(manifest);
     assert_int_equal(cache_manifest(cache)->generation, 1);
-    assert_int_equal(generation_of(cache, 0, 0), 1);
+    assert_int_equal(cache_rig_generation_of(cache, 0, 0), 1);
     assert_ptr_equal(cache_pair(cache, 1), cache_pair(current, 1));
     assert_ptr_not_equal(cache_pair(cache, 0), cache_pair(current, 0));
     assert_false(cache_is_stale(cache));
-    must_publish(3, 1);
+    cache_rig_must_publish(3, 1);
     assert_true(cache_is_stale(cache));
     cache_close(current);
     cache_close(cache);
@@ -241,7 +114,7 @@ static void assert_not_opened(const char *name)
 {
     struct cache *cache;
     struct error err;
-    if (cache_open(&cache, directory, NULL, &err) == 0)
+    if (cache_open(&cache, cache_rig_directory, NULL, &err) == 0)
         fail_msg("opened in spite of %s", name);
     assert_int_equal(err.code, ERROR_CORRUPT);
     if (strstr(err.message, name) == NULL)
@@ -252,21 +125,21 @@ static void copy_file(const char *from, const char *to)
 {
     char *data;
     size_t bytes;
-    assert_int_equal(read_whole_file(path_of(from), 1 << 24, &data, &bytes, NULL), 0);
-    assert_int_equal(durable_write_file(path_of(to), data, bytes, NULL), 0);
+    assert_int_equal(read_whole_file(cache_rig_path(from), 1 << 24, &data, &bytes, NULL), 0);
+    assert_int_equal(durable_write_file(cache_rig_path(to), data, bytes, NULL), 0);
     free(data);
 }
 
 static void files_must_be_the_manifests(void **state)
 {
     (void)state;
-    must_publish(1, 15);
-    must_publish(2, 15);
+    cache_rig_must_publish(1, 15);
+    cache_rig_must_publish(2, 15);
     copy_file("001.1.idx", "001.2.idx");
     assert_not_opened("001.2");
     copy_file("001.1.dat", "001.2.dat"); /* a whole pair, of another generation */
     assert_not_opened("001.2.idx");
-    assert_int_equal(unlink(path_of("001.2.dat")), 0);
+    assert_int_equal(unlink(cache_rig_path("001.2.dat")), 0);
     assert_not_opened("001.2.dat");
 }
 
@@ -274,22 +147,24 @@ static void lends_nothing_that_differs(void **state)
 {
     (void)state;
     struct error err;
-    must_publish(1, 15);
-    struct cache *first = must_open(NULL);
+    cache_rig_must_publish(1, 15);
+    struct cache *first = cache_rig_must_open(NULL);
     /* The same number again with other content, as after a run that was dropped. */
     struct manifest *manifest;
     assert_int_equal(manifest_copy(&manifest, cache_manifest(first), &err), 0);
     char *index;
     char *data;
-    assert_int_equal(generation_pair_paths(directory, 2, 1, &index, &data, &err), 0);
-    assert_int_equal(build_pair(index, data, grid, 2, 77, &manifest->tiles[2].info, &err), 0);
+    assert_int_equal(generation_pair_paths(cache_rig_directory, 2, 1, &index, &data, &err), 0);
+    assert_int_equal(
+        cache_rig_build_pair(index, data, cache_rig_grid, 2, 77, &manifest->tiles[2].info, &err),
+        0);
     manifest_seal(manifest);
-    assert_int_equal(generation_publish(directory, manifest, &err), 0);
-    struct cache *second = must_open(first);
+    assert_int_equal(generation_publish(cache_rig_directory, manifest, &err), 0);
+    struct cache *second = cache_rig_must_open(first);
     assert_ptr_equal(cache_pair(first, 0), cache_pair(second, 0));
     assert_ptr_not_equal(cache_pair(first, 2), cache_pair(second, 2));
-    assert_int_equal(generation_of(first, 2, 0), 1);
-    assert_int_equal(generation_of(second, 2, 0), 77);
+    assert_int_equal(cache_rig_generation_of(first, 2, 0), 1);
+    assert_int_equal(cache_rig_generation_of(second, 2, 0), 77);
     free(index);
     free(data);
     manifest_free(manifest);
@@ -307,17 +182,17 @@ static void a_cache_of_one_pair(void **state)
     struct error err;
     char index[300];
     char data[300];
-    (void)snprintf(index, sizeof index, "%s", path_of("w.idx"));
-    (void)snprintf(data, sizeof data, "%s", path_of("w.dat"));
-    assert_int_equal(build_pair(index, data, world, 0, 5, &info, &err), 0);
+    (void)snprintf(index, sizeof index, "%s", cache_rig_path("w.idx"));
+    (void)snprintf(data, sizeof data, "%s", cache_rig_path("w.dat"));
+    assert_int_equal(cache_rig_build_pair(index, data, world, 0, 5, &info, &err), 0);
     assert_int_equal(pair_open(&pair, index, data, &err), 0);
     assert_int_equal(cache_of_pair(&cache, pair, &err), 0);
     assert_ptr_equal(cache_pair(cache, 0), pair);
-    assert_int_equal(manifest_figures(cache_manifest(cache)).entries, ROWS);
-    assert_int_equal(generation_of(cache, 0, 3), 5);
+    assert_int_equal(manifest_figures(cache_manifest(cache)).entries, CACHE_RIG_ROWS);
+    assert_int_equal(cache_rig_generation_of(cache, 0, 3), 5);
     assert_false(cache_is_stale(cache));
     cache_close(cache);
-    assert_int_equal(build_pair(index, data, grid, 1, 5, &info, &err), 0);
+    assert_int_equal(cache_rig_build_pair(index, data, cache_rig_grid, 1, 5, &info, &err), 0);
     assert_int_equal(pair_open(&pair, index, data, &err), 0);
     assert_int_not_equal(cache_of_pair(&cache, pair, &err), 0);
     pair_close(pair);
@@ -353,7 +228,7 @@ static void *read_in_race(void *argument)
         struct cache *next;
         struct error err;
         last = atomic_load(&race->done);
-        if (cache_open(&next, directory, cache, &err) != 0) {
+        if (cache_open(&next, cache_rig_directory, cache, &err) != 0) {
             race_fail(race, err.message);
             break;
         }
@@ -363,7 +238,8 @@ static void *read_in_race(void *argument)
         do {
             uint64_t generation = cache_manifest(cache)->generation;
             for (uint32_t tile = 0; tile < 4; tile++) {
-                if (generation_of(cache, tile, tile) != expected_generation(generation, tile))
+                if (cache_rig_generation_of(cache, tile, tile) !=
+                    expected_generation(generation, tile))
                     race_fail(race, "a mixed generation");
             }
         } while (!cache_is_stale(cache) && !atomic_load(&race->done));
@@ -378,14 +254,14 @@ static void switches_under_readers(void **state)
     struct race race = {.lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t readers[2];
     struct error err;
-    must_publish(1, 15);
+    cache_rig_must_publish(1, 15);
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&readers[i], NULL, read_in_race, &race), 0);
     int result = 0;
     for (uint64_t generation = 2; generation <= 51 && result == 0; generation++) {
-        result = publish(grid, generation, generation % 2 == 1 ? 15 : 3, &err);
+        result = cache_rig_publish(cache_rig_grid, generation, generation % 2 == 1 ? 15 : 3, &err);
         if (result == 0)
-            result = generation_prune(directory, 1, 0, &err);
+            result = generation_prune(cache_rig_directory, 1, 0, &err);
     }
     atomic_store(&race.done, true);
     for (unsigned i = 0; i < 2; i++)
@@ -403,7 +279,7 @@ static void *open_in_race(void *argument)
     while (!atomic_load(&race->done)) {
         struct cache *cache;
         struct error err;
-        if (cache_open(&cache, directory, NULL, &err) != 0) {
+        if (cache_open(&cache, cache_rig_directory, NULL, &err) != 0) {
             race_fail(race, err.message);
             break;
         }
@@ -426,7 +302,7 @@ static void *verify_in_race(void *argument)
     while (!atomic_load(&race->done)) {
         struct verify_result result;
         struct error err;
-        if (generation_verify(directory, false, race_problem, race, &result, &err) != 0)
+        if (generation_verify(cache_rig_directory, false, race_problem, race, &result, &err) != 0)
             race_fail(race, err.message);
     }
     return NULL;
@@ -440,8 +316,10 @@ static int rename_pairs(struct manifest *manifest)
         char *from[2];
         char *to[2];
         struct manifest_tile *row = &manifest->tiles[tile];
-        if (generation_pair_paths(directory, tile, row->built, &from[0], &from[1], NULL) != 0 ||
-            generation_pair_paths(directory, tile, manifest->generation, &to[0], &to[1], NULL) != 0)
+        if (generation_pair_paths(cache_rig_directory, tile, row->built, &from[0], &from[1],
+                                  NULL) != 0 ||
+            generation_pair_paths(cache_rig_directory, tile, manifest->generation, &to[0], &to[1],
+                                  NULL) != 0)
             return -1;
         row->built = manifest->generation;
         int result = 0;
@@ -466,18 +344,18 @@ static void an_overtaken_opening_begins_again(void **state)
     pthread_t readers[2];
     struct manifest *manifest;
     struct error err;
-    if (publish(many, 1, UINT64_MAX, &err) != 0)
+    if (cache_rig_publish(many, 1, UINT64_MAX, &err) != 0)
         fail_msg("%s", err.message);
-    assert_int_equal(generation_current(directory, &manifest, &err), 0);
+    assert_int_equal(generation_current(cache_rig_directory, &manifest, &err), 0);
     assert_int_equal(pthread_create(&readers[0], NULL, open_in_race, &race), 0);
     assert_int_equal(pthread_create(&readers[1], NULL, verify_in_race, &race), 0);
     int result = 0;
     for (unsigned i = 0; i < 100 && result == 0; i++) {
         result = rename_pairs(manifest);
         if (result == 0)
-            result = generation_publish(directory, manifest, &err);
+            result = generation_publish(cache_rig_directory, manifest, &err);
         if (result == 0)
-            result = generation_prune(directory, 1, 0, &err);
+            result = generation_prune(cache_rig_directory, 1, 0, &err);
     }
     atomic_store(&race.done, true);
     assert_int_equal(pthread_join(readers[0], NULL), 0);
@@ -499,11 +377,11 @@ static void *close_in_thread(void *argument)
 static void shared_pairs_close_in_any_thread(void **state)
 {
     (void)state;
-    must_publish(1, 15);
+    cache_rig_must_publish(1, 15);
     for (unsigned i = 0; i < 50; i++) {
         pthread_t threads[2];
-        struct cache *first = must_open(NULL);
-        struct cache *second = must_open(first);
+        struct cache *first = cache_rig_must_open(NULL);
+        struct cache *second = cache_rig_must_open(first);
         assert_int_equal(pthread_create(&threads[0], NULL, close_in_thread, first), 0);
         assert_int_equal(pthread_create(&threads[1], NULL, close_in_thread, second), 0);
         assert_int_equal(pthread_join(threads[0], NULL), 0);
@@ -511,7 +389,7 @@ static void shared_pairs_close_in_any_thread(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, cache_rig_open, cache_rig_close)
 
 int main(void)
 {
