@@ -1,17 +1,15 @@
 #include "stages/ledger_store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/durable.h"
 
 #define LEDGER_VERSION 1
-#define MAP_BYTES ((size_t)64 << 30) /* address space, not memory */
-#define LOCK_BYTES 65536             /* room for a thousand readers */
+#define DAMAGED_ADVICE                                                                             \
+    "to give up the unfinished run and the history, stop refreshd and remove this directory; the " \
+    "published cache is not in it"
+#define FULL_ADVICE "cancel the run and start it again in parts (--tiles)"
 
 const char *const run_result_names[] = {
     [RESULT_NONE] = "none",
@@ -25,22 +23,6 @@ static const char *const table_names[] = {
     [TABLE_TILES] = "tiles",       [TABLE_HISTORY] = "history", [TABLE_COUNTRIES] = "countries",
     [TABLE_FAILURES] = "failures",
 };
-
-/* LMDB writes the lock file through a mapping, where a full disk would be SIGBUS: claim its blocks
- * here, where it is an error. */
-static int reserve_lock_file(const char *directory, struct error *err)
-{
-    char *path;
-    if (asprintf(&path, "%s/lock.mdb", directory) < 0)
-        return error_memory(err, directory);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    int reason = fd < 0 ? errno : posix_fallocate(fd, 0, LOCK_BYTES);
-    int result = reason == 0 ? 0 : error_io(err, reason, "make", path);
-    if (fd >= 0)
-        (void)close(fd);
-    free(path);
-    return result;
-}
 
 static int open_tables(struct work *work, struct error *err)
 {
@@ -68,17 +50,9 @@ static int open_tables(struct work *work, struct error *err)
 
 static int open_environment(struct ledger *ledger, const char *directory, struct error *err)
 {
-    int result = mdb_env_create(&ledger->env);
-    if (result == 0)
-        result = mdb_env_set_maxdbs(ledger->env, TABLE_COUNT);
-    if (result == 0)
-        result = mdb_env_set_mapsize(ledger->env, MAP_BYTES);
-    if (result == 0)
-        result = mdb_env_open(ledger->env, directory, MDB_NOTLS, 0640);
-    if (result != 0)
-        return store_error(ledger, result, "open", err);
     struct work work;
-    if (work_begin(&work, ledger, true, err) != 0 ||
+    if (environment_open(&ledger->environment, directory, TABLE_COUNT, 0, err) != 0 ||
+        work_begin(&work, ledger, true, err) != 0 ||
         work_end(&work, open_tables(&work, err), err) != 0)
         return -1;
     return durable_sync_directory(directory, err);
@@ -86,15 +60,12 @@ static int open_environment(struct ledger *ledger, const char *directory, struct
 
 int ledger_open(struct ledger **out, const char *directory, struct error *err)
 {
-    if (durable_make_directory(directory, err) != 0)
-        return -1;
     struct ledger *ledger = calloc(1, sizeof *ledger);
-    if (ledger == NULL || asprintf(&ledger->path, "%s/data.mdb", directory) < 0) {
-        free(ledger);
+    if (ledger == NULL)
         return error_memory(err, directory);
-    }
-    if (ledger_probe(ledger, directory, err) != 0 || reserve_lock_file(directory, err) != 0 ||
-        open_environment(ledger, directory, err) != 0) {
+    ledger->environment.damaged = DAMAGED_ADVICE;
+    ledger->environment.full = FULL_ADVICE;
+    if (open_environment(ledger, directory, err) != 0) {
         ledger_close(ledger);
         return -1;
     }
@@ -106,8 +77,6 @@ void ledger_close(struct ledger *ledger)
 {
     if (ledger == NULL)
         return;
-    if (ledger->env != NULL)
-        mdb_env_close(ledger->env);
-    free(ledger->path);
+    environment_close(&ledger->environment);
     free(ledger);
 }

@@ -1,46 +1,19 @@
 #include "stages/ledger_store.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <xxhash.h>
-
-#include "base/bytes.h"
-
-#define CHECKSUM_BYTES 8
-
 int store_damaged(const struct ledger *ledger, const char *what, struct error *err)
 {
-    return error_set(err, ERROR_CORRUPT, "%s is damaged (%s); " LEDGER_ADVICE, ledger->path, what);
+    return environment_damaged(&ledger->environment, what, err);
 }
 
 int store_error(const struct ledger *ledger, int result, const char *action, struct error *err)
 {
-    switch (result) {
-    case MDB_MAP_FULL:
-        return error_set(err, ERROR_IO,
-                         "%s has reached its largest size; cancel the run and start it again in "
-                         "parts (--tiles)",
-                         ledger->path);
-    case MDB_INVALID:
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE:
-    case MDB_BAD_VALSIZE:
-        return store_damaged(ledger, mdb_strerror(result), err);
-    default:
-        break;
-    }
-    if (result > 0)
-        return error_io(err, result, action, ledger->path);
-    return error_set(err, ERROR_IO, "cannot %s %s: %s", action, ledger->path, mdb_strerror(result));
+    return environment_error(&ledger->environment, result, action, err);
 }
 
 int work_begin(struct work *work, struct ledger *ledger, bool writes, struct error *err)
 {
     *work = (struct work){.ledger = ledger, .writes = writes};
-    int result = mdb_txn_begin(ledger->env, NULL, writes ? 0 : MDB_RDONLY, &work->txn);
+    int result = mdb_txn_begin(ledger->environment.env, NULL, writes ? 0 : MDB_RDONLY, &work->txn);
     return result == 0 ? 0 : store_error(ledger, result, "begin a transaction in", err);
 }
 
@@ -54,18 +27,11 @@ int work_end(struct work *work, int result, struct error *err)
     return committed == 0 ? result : store_error(work->ledger, committed, "write", err);
 }
 
-static uint64_t checksum_of(const void *key, size_t key_bytes, const void *data, size_t bytes)
-{
-    return XXH3_64bits_withSeed(data, bytes, XXH3_64bits(key, key_bytes));
-}
-
 int store_put(struct work *work, enum table table, const void *key, size_t key_bytes,
               struct record *record, struct error *err)
 {
     int result = -1;
-    uint64_t checksum = checksum_of(key, key_bytes, record->bytes.data, record->bytes.used);
-    if (record_end(record, err) != 0 ||
-        buffer_append(&record->bytes, &checksum, sizeof checksum, err) != 0)
+    if (record_seal(record, key, key_bytes, err) != 0)
         goto out;
     MDB_val name = {key_bytes, (void *)key};
     MDB_val value = {record->bytes.used, record->bytes.data};
@@ -79,23 +45,7 @@ out:
 static int open_value(struct work *work, MDB_val key, MDB_val value, unsigned version,
                       struct view *out, struct error *err)
 {
-    if (value.mv_size <= CHECKSUM_BYTES)
-        return store_damaged(work->ledger, "a record is too short", err);
-    const unsigned char *data = value.mv_data;
-    size_t bytes = value.mv_size - CHECKSUM_BYTES;
-    if (bytes_get64(data + bytes) != checksum_of(key.mv_data, key.mv_size, data, bytes))
-        return store_damaged(work->ledger, "a record does not match its checksum", err);
-    struct view view = {data, data + bytes, false};
-    uint64_t found = view_number(&view, UINT32_MAX);
-    if (view.broken || found == 0)
-        return store_damaged(work->ledger, "a record has no version", err);
-    if (found > version)
-        return error_set(err, ERROR_STATE,
-                         "%s was made by a newer refreshd (record of version %u); install that "
-                         "one again, or: " LEDGER_ADVICE,
-                         work->ledger->path, (unsigned)found);
-    *out = view;
-    return 1;
+    return environment_value(&work->ledger->environment, key, value, version, out, err);
 }
 
 int store_get(struct work *work, enum table table, const void *key, size_t key_bytes,

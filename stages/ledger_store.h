@@ -12,19 +12,15 @@
  *   failures-K  tile, code                        cause, status, attempts, detail; of the run whose
  *                                                 number is K modulo FAILURE_TABLES
  *
- * Numbers in keys are big-endian. Every value ends with the XXH3 64-bit of key and value. */
+ * Numbers in keys are big-endian. Values are records (record.h). */
 #ifndef REFRESHD_STAGES_LEDGER_STORE_H
 #define REFRESHD_STAGES_LEDGER_STORE_H
 
-#include <lmdb.h>
-
+#include "stages/environment.h"
 #include "stages/ledger_record.h"
 
 #define RUNS_KEPT 10                   /* ended runs with failures and report */
 #define FAILURE_TABLES (RUNS_KEPT + 1) /* and the active one */
-#define LEDGER_ADVICE                                                                              \
-    "to give up the unfinished run and the history, stop refreshd and remove this directory; the " \
-    "published cache is not in it"
 
 enum table {
     TABLE_META,
@@ -39,8 +35,7 @@ enum table {
 
 /* Nothing here changes after opening; LMDB itself serialises writers. */
 struct ledger {
-    char *path; /* of the data file, for messages */
-    MDB_env *env;
+    struct environment environment;
     MDB_dbi table[TABLE_COUNT];
 };
 
@@ -97,10 +92,6 @@ int store_walk_move(struct store_walk *walk, MDB_cursor_op operation, const void
 int store_walk_value(struct store_walk *walk, unsigned version, struct view *out,
                      struct error *err);
 void store_walk_close(struct store_walk *walk);
-
-/* ledger_probe: read every page once in a child process: LMDB believes its pages, and damaged ones
- * may end the process that reads them. A file that doesn't exist yet is sound. */
-int ledger_probe(const struct ledger *ledger, const char *directory, struct error *err);
 
 /* --- between the files of the ledger -------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-#include "stages/ledger_store.h"
+#include "stages/environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,21 +87,22 @@ static _Noreturn void child(const char *directory)
     _exit(probe(directory));
 }
 
-int ledger_probe(const struct ledger *ledger, const char *directory, struct error *err)
+int environment_probe(const struct environment *environment, const char *directory,
+                      struct error *err)
 {
     struct stat status;
-    if (stat(ledger->path, &status) != 0 || status.st_size == 0)
+    if (stat(environment->path, &status) != 0 || status.st_size == 0)
         return 0;
     pid_t pid = fork();
     if (pid < 0)
-        return error_io(err, errno, "start a check of", ledger->path);
+        return error_io(err, errno, "start a check of", environment->path);
     if (pid == 0)
         child(directory);
     int ended;
     while (waitpid(pid, &ended, 0) < 0)
         if (errno != EINTR)
-            return error_io(err, errno, "wait for a check of", ledger->path);
+            return error_io(err, errno, "wait for a check of", environment->path);
     if (WIFEXITED(ended) && WEXITSTATUS(ended) == PROBE_SOUND)
         return 0;
-    return store_damaged(ledger, "its pages don't hang together", err);
+    return environment_damaged(environment, "its pages don't hang together", err);
 }
