@@ -10,17 +10,10 @@
 #include "stages/circuit.h"
 #include "stages/claim.h"
 #include "stages/control.h"
+#include "stages/geocode_figures.h"
 #include "stages/ledger.h"
 #include "stages/limiter.h"
 #include "stages/meter.h"
-
-/* Figures all workers add to; relaxed atomics. */
-struct geocode_figures {
-    _Atomic uint64_t sent;      /* requests */
-    _Atomic uint64_t asked;     /* points, retries included */
-    _Atomic uint64_t retried;   /* points asked again after a try that counted */
-    _Atomic uint64_t in_flight; /* points asked and not answered yet */
-};
 
 struct geocode_settings {
     const char *points_directory;

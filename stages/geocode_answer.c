@@ -103,6 +103,8 @@ int take_answers(struct worker *worker, const struct request *request, const str
                  struct error *err)
 {
     double now = clock_monotonic();
+    geocode_figures_note(worker->pool->parts.figures, now - request->asked_at, answers,
+                         request->count);
     tell_circuit(worker, now, request, answers);
     tell_limiter(worker, now, request, answers);
     for (size_t i = 0; i < request->count; i++) {

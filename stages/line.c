@@ -190,6 +190,11 @@ struct ledger *line_ledger(struct line *line)
     return line->ledger;
 }
 
+struct geocode_figures *line_figures(struct line *line)
+{
+    return &line->figures;
+}
+
 void line_cache_changed(struct line *line)
 {
     line_look(line);

@@ -14,6 +14,7 @@
 
 #include "geocoder/geocoder.h"
 #include "stages/gate.h"
+#include "stages/geocode_figures.h"
 #include "stages/ledger.h"
 
 struct line_settings {
@@ -127,6 +128,9 @@ bool line_is_active(struct line *line);
 
 /* line_ledger: for history, failures and reports; reading is safe from any thread. */
 struct ledger *line_ledger(struct line *line);
+
+/* line_figures: what everybody who asks the geocoder adds to; lives as long as the line. */
+struct geocode_figures *line_figures(struct line *line);
 
 /* line_cache_changed: the daemon imported or rolled back; look at the directory again. */
 void line_cache_changed(struct line *line);
