@@ -17,8 +17,10 @@ extern const double census_bucket_days[CENSUS_BUCKETS - 1];
 struct census_tile {
     uint64_t entries;
     uint64_t outcomes[OUTCOME_COUNT];
+    bool counted;            /* walked: the three dates are those of its dated entries */
     uint32_t oldest, newest; /* unix seconds; 0 = never refreshed */
     uint32_t mean;           /* mean of refreshed_at over dated entries; 0 = none or not counted */
+    uint64_t undated;        /* of counted ones: entries that were never refreshed */
     uint64_t bytes;          /* of the pair */
     uint64_t built;          /* generation that built the pair */
 };
@@ -28,9 +30,11 @@ struct census_view {
     char run[32];
     uint32_t published;
     struct grid grid;
-    bool complete;                   /* every tile has been walked */
-    uint64_t undated;                /* entries that were never refreshed */
-    uint64_t by_age[CENSUS_BUCKETS]; /* entries by age as of now, not cumulated */
+    bool complete;      /* every tile has been walked */
+    uint64_t uncounted; /* entries of tiles not walked yet, or damaged; not in what follows */
+    uint64_t undated;   /* entries that were never refreshed */
+    uint64_t by_age[CENSUS_BUCKETS]; /* dated entries by age as of now, not cumulated */
+    double oldest_age;               /* seconds, of the oldest dated entry; 0 = there is none */
     double age_sum;                  /* seconds, over dated entries */
     struct census_tile *tiles;       /* grid_tiles(grid) of them */
 };

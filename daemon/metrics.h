@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/latency.h"
 #include "stages/line.h"
 
 struct metrics;
@@ -18,6 +19,7 @@ struct metrics_shard;
 struct census_view;
 
 enum metrics_result { METRICS_HIT, METRICS_MISS, METRICS_ERROR, METRICS_RESULTS };
+#define METRICS_STATUS_CLASSES 5 /* 1xx to 5xx */
 
 int metrics_create(struct metrics **out, struct error *err);
 void metrics_free(struct metrics *metrics); /* NULL is allowed */
@@ -32,20 +34,56 @@ void metrics_lookup(struct metrics_shard *shard, enum metrics_result result, dou
 /* metrics_http: one HTTP request was answered with this status. The shard's thread. */
 void metrics_http(struct metrics_shard *shard, unsigned status);
 
-/* metrics_lookups: lookups answered so far, over all shards. Any thread. */
+/* metrics_switch: lookups were switched to a new generation, or it could not be opened. Any
+ * thread. */
+void metrics_switch(struct metrics *metrics, bool succeeded);
+
+/* Sums over the shards; each figure only grows. */
+struct metrics_sum {
+    uint64_t lookups[METRICS_RESULTS];
+    uint64_t http[METRICS_STATUS_CLASSES];
+    struct latency_sum duration; /* of lookups */
+    uint64_t switches, switch_failures;
+    uint32_t started; /* unix seconds: metrics_create */
+};
+
+/* metrics_collect: any thread. */
+void metrics_collect(const struct metrics *metrics, struct metrics_sum *out);
+
+/* metrics_lookups: how many were answered so far, whatever came of them. Any thread. */
 uint64_t metrics_lookups(const struct metrics *metrics);
+
+/* What the kernel says of this process. */
+struct metrics_process {
+    double cpu_seconds;
+    uint64_t resident_bytes, virtual_bytes;
+    uint64_t descriptors, descriptors_most;
+    uint64_t threads;
+};
+
+/* metrics_process: what can't be read is 0. */
+void metrics_process(struct metrics_process *out);
+
+/* Bytes where a directory is; 0, 0 = unknown. */
+struct metrics_disk {
+    uint64_t free; /* to us */
+    uint64_t size;
+};
 
 /* What metrics_print can't know by itself; filled by its caller. */
 struct metrics_view {
     const struct line_status *status;
     const struct census_view *census; /* NULL: nothing is published */
     const struct geocode_figures *geocoder;
+    struct metrics_process process;
+    uint64_t point_files; /* of a run that would start now */
+    uint64_t serving;     /* generation that lookups see; 0 = none */
     uint64_t learned, learned_pending, learned_max;
-    uint64_t connections;            /* HTTP, open now */
-    uint64_t state_free, cache_free; /* bytes free to us where the two directories are */
-    uint64_t cache_bytes;            /* of the published generation's files */
+    uint64_t connections; /* HTTP, open now */
+    struct metrics_disk state, cache;
 };
 
+/* metrics_print: append all of it. -1: out of memory; out then holds a part. */
 int metrics_print(const struct metrics *metrics, const struct metrics_view *view,
                   struct buffer *out, struct error *err);
 

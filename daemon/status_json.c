@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon/protocol.h"
+#include "daemon/run_stand.h"
 
 /* An object under construction: the first failed allocation makes it NULL in the end. */
 struct maker {
@@ -78,26 +78,6 @@ static cJSON *failures_json(const struct run_counts *counts)
     for (int i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++)
         add_count(&failures, failure_cause_names[i], counts->causes[i]);
     return end(&failures);
-}
-
-/* What a run that ended would have made `start --wait` exit with. */
-static int run_exit(const struct run_record *run)
-{
-    if (run->result != RESULT_PUBLISHED)
-        return EXIT_FAILED;
-    return run->counts.settled[SETTLED_FAILED] > 0 ? EXIT_POINTS_FAILED : EXIT_DONE;
-}
-
-/* What `start --wait` exits with when the run stands still for a person; -1 = it does not. */
-static int standing_exit(const struct line_status *status)
-{
-    if (status->state == LINE_HELD)
-        return EXIT_HELD;
-    if (status->state != LINE_PAUSED || status->draining ||
-        strcmp(status->reason, PAUSED_BY_OPERATOR) == 0)
-        return -1;
-    size_t length = strlen(LINE_BUDGET_REASON);
-    return strncmp(status->reason, LINE_BUDGET_REASON, length) == 0 ? EXIT_HELD : EXIT_FAILED;
 }
 
 static cJSON *run_requests_json(const struct run_record *run)
@@ -203,7 +183,7 @@ cJSON *status_json(const struct line_status *status, const struct config *config
     add_text(&document, "run", run->id);
     add_count(&document, "generation", status->generation);
     add_text(&document, "reason", status->reason);
-    int standing = standing_exit(status);
+    int standing = run_standing_exit(status);
     add(&document, "exit", standing < 0 ? cJSON_CreateNull() : cJSON_CreateNumber(standing));
     add(&document, "draining", cJSON_CreateBool(status->draining));
     add(&document, "points", points_json(counts));
