@@ -5,8 +5,12 @@
  *
  * A route is a function that fills a reply; it runs on one of the server's threads and must not
  * wait. A route that needs something that takes time returns HTTP_WAIT after it has arranged for
- * http_resume, from any thread: then the route is called again. What a client can cost is bounded:
- * connections, bytes of a header, time to finish a request, requests a second. */
+ * http_resume, from any thread: then the route is called again, on the same thread. What a client
+ * can cost is bounded: connections, bytes of a header, time to finish a request, requests a second.
+ *
+ * http_close takes no new request, waits for the calls that wait to be resumed, answers them and
+ * ends the threads. So whatever resumes calls (the learner) must be alive until http_close has
+ * returned, and must resume each within a bounded time. */
 #ifndef REFRESHD_DAEMON_HTTP_H
 #define REFRESHD_DAEMON_HTTP_H
 
@@ -18,6 +22,17 @@ struct http;
 struct http_call;
 struct http_path;
 
+/* How a desk is made and what it is told; all on the thread that has it, but `close`, which
+ * http_close calls when the threads have ended. */
+struct http_desks {
+    int (*open)(struct http_desk *desk, const struct http_services *services, struct error *err);
+    void (*close)(struct http_desk *desk);
+    void (*replied)(struct http_desk *desk, unsigned status); /* a reply was queued */
+};
+
+/* Those of refreshd's routes (http_desk.c). */
+extern const struct http_desks http_desks;
+
 struct http_settings {
     const char *listen; /* HOST:PORT */
     unsigned threads;
@@ -26,6 +41,7 @@ struct http_settings {
     double timeout;           /* seconds in which a connection must finish a request */
     double client_rate;       /* requests per second and client address; 0 = no limit: 429 above */
     const struct http_path *paths;        /* the table of routes, ended by a NULL path */
+    const struct http_desks *desks;       /* NULL: desks are zeroes */
     const struct http_services *services; /* what routes may use; outlives the server */
 };
 
@@ -68,6 +84,9 @@ struct http_path {
 extern const struct http_path http_paths[];
 
 const struct http_services *http_services(const struct http_call *call);
+
+/* http_connections: open now. Any thread. */
+unsigned http_connections(const struct http_call *call);
 
 /* http_desk: what this thread has of its own: readers, shard of the metrics. */
 struct http_desk *http_desk(const struct http_call *call);
