@@ -34,10 +34,10 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads)
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, http->listener, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, http->connections.most, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, http->crowd.most, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connections_notify, http},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)crowd_notify, http},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)call_completed, http},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)call_unescape, http},
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
@@ -50,7 +50,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads)
 static int start_deaf(struct http *http, struct error *err)
 {
     sigset_t all, before;
-    unsigned most = http->connections.most;
+    unsigned most = http->crowd.most;
     unsigned threads = http->settings.threads < most ? http->settings.threads : most;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -79,8 +79,7 @@ int http_open(struct http **out, const struct http_settings *settings, struct er
     (void)pthread_cond_init(&http->resumed, NULL);
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int swept =
-        connections_open(&http->connections, settings->max_connections, settings->timeout, err);
+    int swept = crowd_open(&http->crowd, settings->max_connections, settings->timeout, err);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (swept != 0 || listen_open(settings->listen, &http->listener, &http->port, err) != 0 ||
         (settings->client_rate > 0 && rate_open(&http->rate, settings->client_rate, err) != 0) ||
@@ -137,7 +136,7 @@ void http_close(struct http *http)
     rate_close(http->rate);
     if (http->listener >= 0)
         (void)close(http->listener);
-    connections_close(&http->connections);
+    crowd_close(&http->crowd);
     (void)pthread_cond_destroy(&http->resumed);
     (void)pthread_mutex_destroy(&http->lock);
     free(http);

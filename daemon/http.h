@@ -5,8 +5,9 @@
  *
  * A route is a function that fills a reply; it runs on one of the server's threads and must not
  * wait. A route that needs something that takes time returns HTTP_WAIT after it has arranged for
- * http_resume, from any thread: then the route is called again, on the same thread. What a client
- * can cost is bounded: connections, bytes of a header, time to finish a request, requests a second.
+ * http_resume, from any thread: then the route is called again, on the same thread, or the
+ * call is over because its client has left. What a client can cost is bounded: connections, bytes
+ * of a header, time to finish a request, requests a second.
  *
  * http_close takes no new request, waits for the calls that wait to be resumed, answers them and
  * ends the threads. So whatever resumes calls (the learner) must be alive until http_close has

@@ -44,7 +44,7 @@ static bool body_too_large(const struct http_call *call)
     return length != NULL && strtoull(length, NULL, 10) > MOST_BODY_BYTES;
 }
 
-static bool too_many(struct http_call *call, const struct connection *connection)
+static bool too_many(struct http_call *call, const struct http_connection *connection)
 {
     double wait;
     if (call->http->rate == NULL ||
@@ -54,8 +54,8 @@ static bool too_many(struct http_call *call, const struct connection *connection
     return true;
 }
 
-static const struct refusal *refusal_of(struct http_call *call, const struct connection *connection,
-                                        const char *method)
+static const struct refusal *
+refusal_of(struct http_call *call, const struct http_connection *connection, const char *method)
 {
     if (too_many(call, connection))
         return &refuse_rate;
@@ -69,10 +69,10 @@ static const struct refusal *refusal_of(struct http_call *call, const struct con
 }
 
 /* The request's head is there, its body may follow. */
-static enum MHD_Result begin(struct http_call *call, struct connection *connection, const char *url,
-                             const char *method)
+static enum MHD_Result begin(struct http_call *call, struct http_connection *connection,
+                             const char *url, const char *method)
 {
-    connection_renew(connection, &call->http->connections);
+    http_connection_renew(connection, &call->http->crowd);
     call->path = find_path(call->http, url);
     call->begun = false;
     call->body_bytes = 0;
@@ -95,7 +95,7 @@ static void suspend(struct http_call *call)
     (void)pthread_mutex_lock(&http->lock);
     http->suspended++;
     (void)pthread_mutex_unlock(&http->lock);
-    connection_hold(connection_of(mhd));
+    http_connection_hold(http_connection_of(mhd));
     MHD_suspend_connection(mhd);
     if (!atomic_compare_exchange_strong(&call->waiting, &running, CALL_SUSPENDED))
         http_continue(http, mhd);
@@ -144,7 +144,7 @@ enum MHD_Result call_handle(void *context, struct MHD_Connection *mhd, const cha
                             const char *method, const char *version, const char *upload,
                             size_t *upload_bytes, void **slot)
 {
-    struct connection *connection = connection_of(mhd);
+    struct http_connection *connection = http_connection_of(mhd);
     (void)context;
     (void)version;
     (void)upload;
@@ -167,13 +167,13 @@ void call_completed(void *context, struct MHD_Connection *mhd, void **slot,
                     enum MHD_RequestTerminationCode code)
 {
     struct http *http = context;
-    struct connection *connection = connection_of(mhd);
+    struct http_connection *connection = http_connection_of(mhd);
     (void)code;
     *slot = NULL;
     if (connection == NULL)
         return;
     connection->call.has_nul = false;
-    connection_renew(connection, &http->connections);
+    http_connection_renew(connection, &http->crowd);
 }
 
 size_t call_unescape(void *context, struct MHD_Connection *mhd, char *text)
@@ -181,7 +181,7 @@ size_t call_unescape(void *context, struct MHD_Connection *mhd, char *text)
     (void)context;
     size_t length = MHD_http_unescape(text);
     if (memchr(text, '\0', length) != NULL) {
-        struct connection *connection = connection_of(mhd);
+        struct http_connection *connection = http_connection_of(mhd);
         if (connection != NULL)
             connection->call.has_nul = true;
     }

@@ -56,7 +56,7 @@ static unsigned allow_connections(unsigned most)
 static void sweep_shard(struct shard *shard, uint64_t now, uint64_t sooner)
 {
     (void)pthread_mutex_lock(&shard->lock);
-    for (struct connection *c = shard->first; c != NULL; c = c->next) {
+    for (struct http_connection *c = shard->first; c != NULL; c = c->next) {
         uint64_t due = atomic_load_explicit(&c->due, memory_order_relaxed);
         if (due != DUE_NEVER && due <= now + sooner) {
             (void)shutdown(c->fd, SHUT_RDWR);
@@ -66,74 +66,73 @@ static void sweep_shard(struct shard *shard, uint64_t now, uint64_t sooner)
     (void)pthread_mutex_unlock(&shard->lock);
 }
 
-static void sweep(struct connections *connections)
+static void sweep(struct http_crowd *crowd)
 {
-    unsigned open = atomic_load_explicit(&connections->open, memory_order_relaxed);
-    uint64_t patience = connections->patience;
-    if (open >= CROWDED(connections->most))
+    unsigned open = atomic_load_explicit(&crowd->open, memory_order_relaxed);
+    uint64_t patience = crowd->patience;
+    if (open >= CROWDED(crowd->most))
         patience = patience / CROWDED_PATIENCE < 1000 ? 1000 : patience / CROWDED_PATIENCE;
-    uint64_t sooner = patience < connections->patience ? connections->patience - patience : 0;
+    uint64_t sooner = patience < crowd->patience ? crowd->patience - patience : 0;
     uint64_t now = now_milliseconds();
     for (unsigned i = 0; i < SHARDS; i++)
-        sweep_shard(&connections->shards[i], now, sooner);
+        sweep_shard(&crowd->shards[i], now, sooner);
 }
 
 static void *run_sweep(void *argument)
 {
-    struct connections *connections = argument;
-    uint64_t interval = connections->patience / 20;
+    struct http_crowd *crowd = argument;
+    uint64_t interval = crowd->patience / 20;
     interval = interval < 50 ? 50 : interval > 500 ? 500 : interval;
     (void)pthread_setname_np(pthread_self(), "http-sweep");
-    (void)pthread_mutex_lock(&connections->lock);
-    while (!connections->stopping) {
+    (void)pthread_mutex_lock(&crowd->lock);
+    while (!crowd->stopping) {
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += (long)interval * 1000000;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
-        (void)pthread_cond_timedwait(&connections->wake, &connections->lock, &until);
-        if (connections->stopping)
+        (void)pthread_cond_timedwait(&crowd->wake, &crowd->lock, &until);
+        if (crowd->stopping)
             break;
-        (void)pthread_mutex_unlock(&connections->lock);
-        sweep(connections);
-        (void)pthread_mutex_lock(&connections->lock);
+        (void)pthread_mutex_unlock(&crowd->lock);
+        sweep(crowd);
+        (void)pthread_mutex_lock(&crowd->lock);
     }
-    (void)pthread_mutex_unlock(&connections->lock);
+    (void)pthread_mutex_unlock(&crowd->lock);
     return NULL;
 }
 
-int connections_open(struct connections *connections, unsigned most, double timeout,
-                     struct error *err)
+int crowd_open(struct http_crowd *crowd, unsigned most, double timeout, struct error *err)
 {
     pthread_condattr_t monotonic;
-    connections->most = allow_connections(most);
-    connections->patience = (uint64_t)(timeout * 1000);
+    crowd->most = allow_connections(most);
+    crowd->patience = (uint64_t)(timeout * 1000);
     for (unsigned i = 0; i < SHARDS; i++)
-        (void)pthread_mutex_init(&connections->shards[i].lock, NULL);
-    (void)pthread_mutex_init(&connections->lock, NULL);
+        (void)pthread_mutex_init(&crowd->shards[i].lock, NULL);
+    (void)pthread_mutex_init(&crowd->lock, NULL);
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&connections->wake, &monotonic);
+    (void)pthread_cond_init(&crowd->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&connections->thread, NULL, run_sweep, connections) != 0)
+    if (pthread_create(&crowd->thread, NULL, run_sweep, crowd) != 0)
         return error_memory(err, "a thread");
-    connections->running = true;
+    crowd->running = true;
     return 0;
 }
 
-void connections_close(struct connections *connections)
+void crowd_close(struct http_crowd *crowd)
 {
-    if (connections->running) {
-        (void)pthread_mutex_lock(&connections->lock);
-        connections->stopping = true;
-        (void)pthread_cond_signal(&connections->wake);
-        (void)pthread_mutex_unlock(&connections->lock);
-        (void)pthread_join(connections->thread, NULL);
+    if (crowd->running) {
+        (void)pthread_mutex_lock(&crowd->lock);
+        crowd->stopping = true;
+        (void)pthread_cond_signal(&crowd->wake);
+        (void)pthread_mutex_unlock(&crowd->lock);
+        (void)pthread_join(crowd->thread, NULL);
     }
     for (unsigned i = 0; i < SHARDS; i++)
-        (void)pthread_mutex_destroy(&connections->shards[i].lock);
-    (void)pthread_cond_destroy(&connections->wake);
-    (void)pthread_mutex_destroy(&connections->lock);
+        (void)pthread_mutex_destroy(&crowd->shards[i].lock);
+    (void)pthread_cond_destroy(&crowd->wake);
+    (void)pthread_mutex_destroy(&crowd->lock);
 }
 
 /* --- one connection ---------------------------------------------------------------- */
@@ -144,7 +143,7 @@ static void *started(struct http *http, struct MHD_Connection *mhd)
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *address =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct connection *connection = calloc(1, sizeof *connection);
+    struct http_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL || fd == NULL) {
         free(connection);
         return NULL;
@@ -153,8 +152,8 @@ static void *started(struct http *http, struct MHD_Connection *mhd)
     connection->client = address != NULL ? rate_client(address->client_addr) : 0;
     connection->call.http = http;
     connection->call.mhd = mhd;
-    connection_renew(connection, &http->connections);
-    struct shard *shard = &http->connections.shards[(unsigned)connection->fd % SHARDS];
+    http_connection_renew(connection, &http->crowd);
+    struct shard *shard = &http->crowd.shards[(unsigned)connection->fd % SHARDS];
     connection->shard = shard;
     (void)pthread_mutex_lock(&shard->lock);
     connection->next = shard->first;
@@ -162,11 +161,11 @@ static void *started(struct http *http, struct MHD_Connection *mhd)
         shard->first->previous = connection;
     shard->first = connection;
     (void)pthread_mutex_unlock(&shard->lock);
-    atomic_fetch_add_explicit(&http->connections.open, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&http->crowd.open, 1, memory_order_relaxed);
     return connection;
 }
 
-static void closed(struct http *http, struct connection *connection)
+static void closed(struct http *http, struct http_connection *connection)
 {
     struct shard *shard = connection->shard;
     (void)pthread_mutex_lock(&shard->lock);
@@ -177,12 +176,12 @@ static void closed(struct http *http, struct connection *connection)
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
     (void)pthread_mutex_unlock(&shard->lock);
-    atomic_fetch_sub_explicit(&http->connections.open, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&http->crowd.open, 1, memory_order_relaxed);
     free(connection);
 }
 
-void connections_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
-                        enum MHD_ConnectionNotificationCode code)
+void crowd_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
+                  enum MHD_ConnectionNotificationCode code)
 {
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = started(context, mhd);
@@ -192,25 +191,25 @@ void connections_notify(void *context, struct MHD_Connection *mhd, void **socket
     }
 }
 
-struct connection *connection_of(struct MHD_Connection *mhd)
+struct http_connection *http_connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info != NULL ? info->socket_context : NULL;
 }
 
-void connection_renew(struct connection *connection, const struct connections *connections)
+void http_connection_renew(struct http_connection *connection, const struct http_crowd *crowd)
 {
-    atomic_store_explicit(&connection->due, now_milliseconds() + connections->patience,
+    atomic_store_explicit(&connection->due, now_milliseconds() + crowd->patience,
                           memory_order_relaxed);
 }
 
-void connection_hold(struct connection *connection)
+void http_connection_hold(struct http_connection *connection)
 {
     atomic_store_explicit(&connection->due, DUE_NEVER, memory_order_relaxed);
 }
 
 unsigned http_connections(const struct http_call *call)
 {
-    return atomic_load_explicit(&call->http->connections.open, memory_order_relaxed);
+    return atomic_load_explicit(&call->http->crowd.open, memory_order_relaxed);
 }

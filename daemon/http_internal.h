@@ -34,11 +34,11 @@ struct http_call {
     alignas(max_align_t) unsigned char state[HTTP_STATE_BYTES];
 };
 
-/* One TCP connection. `due` is in milliseconds of connections_now; the rest is the serving
+/* One TCP connection. `due` is in milliseconds of crowd_now; the rest is the serving
  * thread's, the links are guarded by the shard's lock. */
-struct connection {
+struct http_connection {
     struct http_call call; /* the request under way: one at a time; its http and mhd are for ever */
-    struct connection *previous, *next;
+    struct http_connection *previous, *next;
     struct shard *shard;
     int fd;
     uint64_t client; /* whose rate it is */
@@ -50,10 +50,10 @@ struct connection {
 #define SHARDS 16
 struct shard {
     pthread_mutex_t lock;
-    struct connection *first;
+    struct http_connection *first;
 };
 
-struct connections {
+struct http_crowd {
     struct shard shards[SHARDS];
     unsigned most;
     uint64_t patience; /* milliseconds */
@@ -82,7 +82,7 @@ struct http {
     struct MHD_Daemon *mhd;
     int listener;
     unsigned port;
-    struct connections connections;
+    struct http_crowd crowd;
     struct rate *rate;
     _Atomic bool closing;
     pthread_mutex_t lock; /* guards the two below */
@@ -105,22 +105,22 @@ int listen_open(const char *listen, int *fd, unsigned *port, struct error *err);
 
 /* --- http_connections.c --- */
 
-/* connections_open: as many connections as the limit of open files allows, at most `most`; the
+/* crowd_open: as many connections as the limit of open files allows, at most `most`; the
  * sweep begins. */
-int connections_open(struct connections *connections, unsigned most, double timeout,
-                     struct error *err);
-void connections_close(struct connections *connections);
+int crowd_open(struct http_crowd *crowd, unsigned most, double timeout, struct error *err);
+void crowd_close(struct http_crowd *crowd);
 
-/* connections_notify: for MHD_OPTION_NOTIFY_CONNECTION, with struct http as its context. */
-void connections_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
-                        enum MHD_ConnectionNotificationCode code);
+/* crowd_notify: for MHD_OPTION_NOTIFY_CONNECTION, with struct http as its context. */
+void crowd_notify(void *context, struct MHD_Connection *mhd, void **socket_context,
+                  enum MHD_ConnectionNotificationCode code);
 
-/* connection_of: NULL when there was no memory for it. */
-struct connection *connection_of(struct MHD_Connection *mhd);
+/* http_connection_of: NULL when there was no memory for it. */
+struct http_connection *http_connection_of(struct MHD_Connection *mhd);
 
-/* connection_renew: the client has the whole timeout again. connection_hold: it waits for us. */
-void connection_renew(struct connection *connection, const struct connections *connections);
-void connection_hold(struct connection *connection);
+/* http_connection_renew: the client has the whole timeout again. http_connection_hold: it waits for
+ * us. */
+void http_connection_renew(struct http_connection *connection, const struct http_crowd *crowd);
+void http_connection_hold(struct http_connection *connection);
 
 /* --- http_call.c: callbacks of libmicrohttpd, with struct http as their context --- */
 

@@ -55,7 +55,6 @@ enum { AT_ONCE, LATER };
 
 struct waiting {
     struct http_call *call;
-    pthread_t thread;
     unsigned seen;
 };
 
@@ -67,6 +66,14 @@ static void *resume_later(void *argument)
     return NULL;
 }
 
+/* Nobody joins it: the route is not called again when its client has left. */
+static void start_resumer(struct http_call *call)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, resume_later, call), 0);
+    assert_int_equal(pthread_detach(thread), 0);
+}
+
 static enum http_next wait_in_route(struct http_call *call, struct http_reply *reply, int when)
 {
     struct waiting *waiting = http_state(call);
@@ -76,11 +83,9 @@ static enum http_next wait_in_route(struct http_call *call, struct http_reply *r
         if (when == AT_ONCE)
             http_resume(call);
         else
-            assert_int_equal(pthread_create(&waiting->thread, NULL, resume_later, call), 0);
+            start_resumer(call);
         return HTTP_WAIT;
     }
-    if (when == LATER)
-        (void)pthread_join(waiting->thread, NULL);
     put(reply, waiting->call == call && waiting->seen == 2 ? "waited" : "mixed up");
     return HTTP_REPLY;
 }
