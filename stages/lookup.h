@@ -10,7 +10,13 @@
  *
  * Neither a switch nor the removal of learned points that a run has folded in can make a lookup
  * miss what was there before: learned points are looked at as of a moment before the generation is
- * taken, and are removed only after every new lookup sees the generation that has them. */
+ * taken, and are removed only after every new lookup sees the generation that has them.
+ *
+ * The nearer entry of the two is found; of two equally near the newer one, the published one when
+ * the dates are equal. An entry without an address that was never confirmed (OUTCOME_UNSURE) is
+ * nothing that a lookup finds: a learned one hides nothing at all, and one that is the nearest of
+ * the published ones does not hide a learned entry farther away. It is a miss when nothing is
+ * learned in reach: published entries behind it are not looked for. */
 #ifndef REFRESHD_STAGES_LOOKUP_H
 #define REFRESHD_STAGES_LOOKUP_H
 
