@@ -35,8 +35,9 @@ int reverse_question_set(struct reverse_parser *parser, const char *name, const 
                          struct error *err);
 int reverse_question_end(const struct reverse_parser *parser, struct error *err);
 
-/* reverse_print: append the reply for an entry with an address. The JSON is valid whatever the
- * bytes of the address. */
+/* reverse_print: append the reply for an entry with an address; distance in metres, negative when
+ * there is none. The JSON is valid whatever the bytes of the address. When the zoom leaves nothing
+ * of the address the reply is that of a miss. On failure out is as it was. */
 int reverse_print(const struct reverse_question *question, const struct entry *entry,
                   double distance, struct buffer *out, struct error *err);
 
