@@ -5,8 +5,10 @@ SHELL := /bin/bash
 VERSION := 0.1.0
 BUILD ?= build
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 CC ?= cc
+OBJCOPY ?= objcopy
 OPT ?= -O2
 SAN ?=
 WERROR ?=
@@ -37,7 +39,7 @@ export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 endif
 
 # --- sources, in the order of the floors ------------------------------------
-LIB_DIRS := base quadtree cachefmt config geocoder stages
+LIB_DIRS := base quadtree cachefmt geocache config geocoder stages
 LIB_SOURCES := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/geocoder/gazetteer/embed.o
 DAEMON_SOURCES := $(filter-out daemon/refreshctl%.c,$(wildcard daemon/*.c))
@@ -47,7 +49,7 @@ CTL_OBJECTS := $(CTL_SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/librefreshd.a
 
 .PHONY: all
-all: $(BUILD)/refreshd $(BUILD)/refreshctl
+all: $(BUILD)/refreshd $(BUILD)/refreshctl libgeocache
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -90,6 +92,54 @@ $(BUILD)/%.o: %.S
 	$(Q)$(CC) -I$(BUILD)/generated -c -o $@ $<
 
 $(BUILD)/geocoder/gazetteer/embed.o: $(GAZETTEER).idx $(GAZETTEER).dat
+
+# --- libgeocache: the floors it stands on, built once more to be shared ---------------
+GEOCACHE_VERSION := $(shell awk '/define GEOCACHE_VERSION_/ {v = v d $$3; d = "."} END {print v}' \
+	geocache/geocache.h)
+GEOCACHE_NAME := libgeocache.so.$(firstword $(subst ., ,$(GEOCACHE_VERSION)))
+GEOCACHE_FILE := libgeocache.so.$(GEOCACHE_VERSION)
+GEOCACHE_OBJECTS := $(patsubst %.c,$(BUILD)/shared/%.o,$(foreach d,base quadtree cachefmt geocache,\
+	$(wildcard $(d)/*.c)))
+GEOCACHE_OWN := $(filter $(BUILD)/shared/geocache/%,$(GEOCACHE_OBJECTS))
+GEOCACHE_LIBS := libxxhash libcjson
+PRIVATE_LIBS = $(shell pkg-config --libs $(GEOCACHE_LIBS)) -lm -pthread
+.PHONY: libgeocache
+libgeocache: $(BUILD)/libgeocache.so $(BUILD)/libgeocache.a $(BUILD)/libgeocache.pc
+
+$(BUILD)/shared/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $< (shared)"
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+# From an archive, so that only what a lookup needs comes along.
+$(BUILD)/shared/floors.a: $(filter-out $(GEOCACHE_OWN),$(GEOCACHE_OBJECTS))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/$(GEOCACHE_FILE): $(GEOCACHE_OWN) $(BUILD)/shared/floors.a geocache/libgeocache.map
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(GEOCACHE_NAME) -Wl,-z,relro,-z,now \
+		$(if $(SAN),,-Wl,-z,defs) -Wl,--as-needed -Wl,--version-script=geocache/libgeocache.map \
+		-o $@ $(GEOCACHE_OWN) $(BUILD)/shared/floors.a $(PRIVATE_LIBS)
+
+$(BUILD)/libgeocache.so: $(BUILD)/$(GEOCACHE_FILE)
+	$(Q)ln -sf $(GEOCACHE_FILE) $(BUILD)/$(GEOCACHE_NAME)
+	$(Q)ln -sf $(GEOCACHE_NAME) $@
+
+# One object in which all names but the public ones are local.
+$(BUILD)/libgeocache.a: $(GEOCACHE_OWN) $(BUILD)/shared/floors.a
+	@echo "  AR   $@"
+	$(Q)$(LD) -r -o $(BUILD)/shared/libgeocache.o $^
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/shared/libgeocache.o
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(BUILD)/shared/libgeocache.o
+
+# Always made again: what it holds are the variables of this call.
+.PHONY: $(BUILD)/libgeocache.pc
+$(BUILD)/libgeocache.pc: geocache/libgeocache.pc.in
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@VERSION@|$(GEOCACHE_VERSION)|' -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|' $< >$@
 
 # --- tests --------------------------------------------------------------------
 # One cmocka program for each tests/unit/test_*.c; a refreshd whose table of providers has the stub
@@ -252,6 +302,15 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/refreshd $(DESTDIR)$(PREFIX)/sbin/refreshd
 	install -m 755 $(BUILD)/refreshctl $(DESTDIR)$(PREFIX)/bin/refreshctl
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 geocache/geocache.h $(DESTDIR)$(PREFIX)/include/geocache.h
+	install -m 644 $(BUILD)/$(GEOCACHE_FILE) $(DESTDIR)$(LIBDIR)/$(GEOCACHE_FILE)
+	ln -sf $(GEOCACHE_FILE) $(DESTDIR)$(LIBDIR)/$(GEOCACHE_NAME)
+	ln -sf $(GEOCACHE_NAME) $(DESTDIR)$(LIBDIR)/libgeocache.so
+	install -m 644 $(BUILD)/libgeocache.a $(DESTDIR)$(LIBDIR)/libgeocache.a
+	install -m 644 $(BUILD)/libgeocache.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libgeocache.pc
+	install -m 644 geocache/libgeocache.3 $(DESTDIR)$(PREFIX)/share/man/man3/libgeocache.3
 
 .PHONY: clean help
 clean:

@@ -40,6 +40,7 @@ $wrong"
 check_floor base 'base'
 check_floor quadtree 'base|quadtree'
 check_floor cachefmt 'base|quadtree|cachefmt'
+check_floor geocache 'base|quadtree|cachefmt|geocache'
 check_floor config 'base|config'
 check_floor geocoder 'base|quadtree|cachefmt|geocoder'
 check_floor stages 'base|quadtree|cachefmt|geocoder|stages'
@@ -48,6 +49,6 @@ if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability \
         --suppress=shiftTooManyBitsSigned --inline-suppr -D__x86_64__ \
         --library=tests/cppcheck.cfg -I. \
-        base quadtree cachefmt config geocoder stages daemon || complain "cppcheck"
+        base quadtree cachefmt geocache config geocoder stages daemon || complain "cppcheck"
 fi
 exit $status
