@@ -14,32 +14,38 @@ int lookup_open(struct lookup *lookup, struct session *session, const char *radi
 {
     memset(lookup, 0, sizeof *lookup);
     lookup->json = session->json;
-    lookup->directory = session_cache(session, err);
-    if (lookup->directory == NULL || (radius == NULL && session_config(session, err) != 0))
+    /* No thread: every batch looks for a switch before it begins. */
+    struct follow_settings settings = {.directory = session_cache(session, err), .interval = -1};
+    if (settings.directory == NULL || (radius == NULL && session_config(session, err) != 0))
         return -1;
     if (radius == NULL)
         lookup->radius = session->config->lookup.radius;
     else if (!text_parse_distance(radius, &lookup->radius))
         return error_set(err, ERROR_USAGE, "--radius: %.60s is not a distance such as 50m", radius);
-    return cache_open(&lookup->cache, lookup->directory, NULL, err);
+    if (follower_open(&lookup->follower, &settings, err) != 0)
+        return -1;
+    return follow_reader_open(&lookup->reader, lookup->follower, err);
 }
 
 void lookup_close(struct lookup *lookup)
 {
-    cache_close(lookup->cache);
+    follow_reader_close(lookup->reader);
+    follower_close(lookup->follower);
     buffer_free(&lookup->text);
 }
 
-int lookup_follow(struct lookup *lookup, struct error *err)
+int lookup_hold(struct lookup *lookup, struct error *err)
 {
-    struct cache *next;
-    if (!cache_is_stale(lookup->cache))
-        return 0;
-    if (cache_open(&next, lookup->directory, lookup->cache, err) != 0)
+    if (follow_look(lookup->follower, err) < 0)
         return -1;
-    cache_close(lookup->cache);
-    lookup->cache = next;
+    lookup->cache = follow_hold(lookup->reader);
     return 0;
+}
+
+void lookup_let_go(struct lookup *lookup)
+{
+    lookup->cache = NULL;
+    follow_let_go(lookup->reader);
 }
 
 int lookup_point(const char *lat, const char *lon, struct point *out, struct error *err)
@@ -147,8 +153,13 @@ int lookup_answer(struct lookup *lookup, const struct cache_hit *hit, struct err
 static int lookup_one(struct lookup *lookup, struct point point, struct error *err)
 {
     struct cache_hit hit;
-    int found = cache_nearest(lookup->cache, point, lookup->radius, &hit, err);
-    return found < 0 ? -1 : lookup_answer(lookup, found > 0 ? &hit : NULL, err);
+    if (lookup_hold(lookup, err) != 0)
+        return -1;
+    int result = cache_nearest(lookup->cache, point, lookup->radius, &hit, err);
+    if (result >= 0)
+        result = lookup_answer(lookup, result > 0 ? &hit : NULL, err);
+    lookup_let_go(lookup);
+    return result;
 }
 
 static int run_lookup(struct session *session, int argc, char **argv)

@@ -3,16 +3,17 @@
 #define REFRESHD_DAEMON_REFRESHCTL_LOOKUP_H
 
 #include "base/buffer.h"
-#include "cachefmt/cache.h"
+#include "cachefmt/follow.h"
 
 struct session;
 
 struct lookup {
-    const char *directory;
     double radius; /* metres */
     bool json;
-    struct cache *cache;
-    struct buffer text; /* scratch */
+    struct follower *follower;
+    struct follow_reader *reader;
+    const struct cache *cache; /* held from lookup_hold to lookup_let_go */
+    struct buffer text;        /* scratch */
 };
 
 /* lookup_open: radius is a distance as typed, or NULL for the configuration's. */
@@ -20,13 +21,15 @@ int lookup_open(struct lookup *lookup, struct session *session, const char *radi
                 struct error *err);
 void lookup_close(struct lookup *lookup); /* also after lookup_open failed */
 
-/* lookup_follow: open the next generation when the one that is open was replaced. */
-int lookup_follow(struct lookup *lookup, struct error *err);
+/* lookup_hold: go on to what is published now and hold it for some answers. */
+int lookup_hold(struct lookup *lookup, struct error *err);
+void lookup_let_go(struct lookup *lookup);
 
 /* lookup_point: a point as typed; ERROR_USAGE when it is none. */
 int lookup_point(const char *lat, const char *lon, struct point *out, struct error *err);
 
-/* lookup_answer: print the answer; hit NULL = nothing in reach. 0 = an address, 1 = none, -1. */
+/* lookup_answer: print the answer in what is held; hit NULL = nothing in reach. 0 = an address, 1 =
+ * none, -1. */
 int lookup_answer(struct lookup *lookup, const struct cache_hit *hit, struct error *err);
 
 /* lookup_stream: answer the lines of standard input in order, many at once when they come fast, at

@@ -57,25 +57,9 @@ static void find_singly(struct lookup *lookup, struct stream *stream)
     }
 }
 
-static int answer_batch(struct lookup *lookup, struct stream *stream, struct error *err)
+static void answer_all(struct lookup *lookup, struct stream *stream, const bool *asked)
 {
     size_t good = 0;
-    if (stream->count == 0)
-        return 0;
-    if (lookup_follow(lookup, err) != 0)
-        return -1;
-    for (size_t i = 0; i < stream->count; i++)
-        if (!stream->questions[i].bad)
-            stream->points[good++] = stream->questions[i].point;
-    bool *asked = malloc(stream->count * sizeof *asked);
-    if (asked == NULL)
-        return error_memory(err, "a batch of lookups");
-    for (size_t i = 0; i < stream->count; i++)
-        asked[i] = !stream->questions[i].bad;
-    if (cache_nearest_batch(lookup->cache, stream->points, good, lookup->radius, stream->hits,
-                            err) != 0)
-        find_singly(lookup, stream);
-    good = 0;
     for (size_t i = 0; i < stream->count; i++) {
         struct question *question = &stream->questions[i];
         const struct cache_hit *hit = asked[i] ? &stream->hits[good++] : NULL;
@@ -86,6 +70,30 @@ static int answer_batch(struct lookup *lookup, struct stream *stream, struct err
             print_bad(lookup, &question->error);
         stream->some_missed = stream->some_missed || answered != 0;
     }
+}
+
+static int answer_batch(struct lookup *lookup, struct stream *stream, struct error *err)
+{
+    size_t good = 0;
+    if (stream->count == 0)
+        return 0;
+    bool *asked = malloc(stream->count * sizeof *asked);
+    if (asked == NULL)
+        return error_memory(err, "a batch of lookups");
+    for (size_t i = 0; i < stream->count; i++) {
+        asked[i] = !stream->questions[i].bad;
+        if (asked[i])
+            stream->points[good++] = stream->questions[i].point;
+    }
+    if (lookup_hold(lookup, err) != 0) {
+        free(asked);
+        return -1;
+    }
+    if (cache_nearest_batch(lookup->cache, stream->points, good, lookup->radius, stream->hits,
+                            err) != 0)
+        find_singly(lookup, stream);
+    answer_all(lookup, stream, asked);
+    lookup_let_go(lookup);
     free(asked);
     stream->count = 0;
     return 0;
