@@ -15,15 +15,6 @@
 #include "daemon/pause_wait.h"
 #include "daemon/reload.h"
 
-static void on_event(void *context, int level, const char *name, const char *text)
-{
-    (void)context;
-    log_event(level <= 0   ? LOG_LEVEL_ERROR
-              : level == 1 ? LOG_LEVEL_WARNING
-                           : LOG_LEVEL_INFO,
-              name, "%s", text != NULL ? text : "");
-}
-
 static int take_lock(struct daemon *daemon, struct error *err)
 {
     char holder[256];
@@ -45,10 +36,21 @@ static int open_line(struct daemon *daemon, struct error *err)
                  .max_country_changed = config->gate.max_country_changed,
                  .max_changed = config->gate.max_changed,
                  .max_failed = config->refresh.max_failed},
-        .event = on_event,
-        .context = daemon,
+        .event = log_stage,
     };
+    if (serving_learned(&daemon->learned, config, err) != 0)
+        return -1;
+    settings.learned = daemon->learned;
     return line_open(&daemon->line, &settings, err);
+}
+
+static int open_serving(struct daemon *daemon, struct error *err)
+{
+    struct serving_settings settings = {.config = daemon->started,
+                                        .loop = &daemon->loop,
+                                        .line = daemon->line,
+                                        .learned = daemon->learned};
+    return serving_open(&daemon->serving, &settings, err);
 }
 
 /* A signal more changes nothing: the handles stay until the very end. */
@@ -129,7 +131,8 @@ int daemon_open(struct daemon **out, struct config *config, const char *config_p
     daemon->config = config;
     if (durable_make_directory(config->refresh.state_directory, err) != 0 ||
         take_lock(daemon, err) != 0 || open_loop(daemon, err) != 0 || open_line(daemon, err) != 0 ||
-        open_server(daemon, err) != 0 || line_continue(daemon->line, err) != 0) {
+        open_serving(daemon, err) != 0 || open_server(daemon, err) != 0 ||
+        line_continue(daemon->line, err) != 0) {
         daemon_close(daemon);
         return -1;
     }
@@ -190,7 +193,9 @@ void daemon_close(struct daemon *daemon)
         (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
         server_free(daemon->server);
     }
+    serving_close(daemon->serving);
     line_close(daemon->line);
+    learned_close(daemon->learned);
     if (daemon->loop_ready)
         close_loop(daemon);
     cache_lock_release(daemon->lock);

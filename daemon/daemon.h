@@ -14,6 +14,7 @@
 #include "cachefmt/generation.h"
 #include "config/config.h"
 #include "daemon/server.h"
+#include "daemon/serving.h"
 #include "stages/line.h"
 
 struct job;
@@ -25,11 +26,13 @@ struct daemon {
     struct config *started;  /* what the line and the socket were made from */
     struct config *config;   /* in force: started, or what a reload brought; read by jobs */
     struct cache_lock *lock;
+    struct learned *learned; /* NULL: nothing is learned */
     struct line *line;
     uv_loop_t loop;
     bool loop_ready;
     uv_signal_t signals[3]; /* SIGTERM, SIGINT, SIGHUP */
     unsigned signals_ready;
+    struct serving *serving; /* NULL: HTTP is off */
     struct server *server;
     struct job *jobs, *last_job; /* waiting; the first is running when job_running */
     bool job_running;

@@ -93,3 +93,12 @@ void log_failure(enum log_level level, const char *event, const struct error *er
     char quoted[LOG_QUOTED_BYTES];
     log_event(level, event, "error=%s", log_quote(err->message, quoted));
 }
+
+void log_stage(void *context, int level, const char *name, const char *text)
+{
+    (void)context;
+    log_event(level <= 0   ? LOG_LEVEL_ERROR
+              : level == 1 ? LOG_LEVEL_WARNING
+                           : LOG_LEVEL_INFO,
+              name, "%s", text != NULL ? text : "");
+}

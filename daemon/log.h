@@ -19,6 +19,9 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
 /* log_failure: an event whose reason is err. */
 void log_failure(enum log_level level, const char *event, const struct error *err);
 
+/* log_stage: what the stages call for their events (line_settings.event). context is not used. */
+void log_stage(void *context, int level, const char *name, const char *text);
+
 #define LOG_QUOTED_BYTES 1280
 
 /* log_quote: text in quotes, with quotes and backslashes escaped, cut at the room there is.

@@ -74,6 +74,7 @@ static void loaded(struct job *job)
         return;
     }
     log_changes(daemon, config);
+    serving_reload(daemon->serving, config);
     if (daemon->config != daemon->started)
         config_free(daemon->config);
     daemon->config = config;
