@@ -78,8 +78,6 @@ struct learned_counts serving_counts(const struct serving *serving, const struct
         return counts;
     if (serving->settings.learned != NULL)
         counts.entries = learned_count(serving->settings.learned);
-    if (serving->learner != NULL)
-        counts.pending = learner_pending(serving->learner);
     return counts;
 }
 
@@ -164,24 +162,6 @@ static void close_history(struct serving *serving)
 
 /* --- parts in order ------------------------------------------------------------------------ */
 
-static int open_learner(struct serving *serving, struct error *err)
-{
-    const struct config *config = serving->settings.config;
-    struct line *line = serving->settings.line;
-    struct learner_settings settings = {
-        .geocoder = geocoder_config(config),
-        .retries = config->geocoder.retries,
-        .concurrency = config->geocoder.concurrency,
-        .learned = serving->settings.learned,
-        .limiter = line_limiter(line),
-        .figures = line_figures(line),
-        .event = log_stage,
-    };
-    if (settings.learned == NULL)
-        return 0;
-    return learner_open(&serving->learner, &settings, err);
-}
-
 static int open_census(struct serving *serving, struct error *err)
 {
     struct census *census;
@@ -238,8 +218,8 @@ static int open_parts(struct serving *serving, struct error *err)
     if (settings->config->http.listen[0] == '\0')
         return 0;
     if (lookups_open(&serving->lookups, serving->follower, settings->learned, err) != 0 ||
-        open_learner(serving, err) != 0 || metrics_create(&serving->metrics, err) != 0 ||
-        open_census(serving, err) != 0 || open_history(serving, err) != 0)
+        metrics_create(&serving->metrics, err) != 0 || open_census(serving, err) != 0 ||
+        open_history(serving, err) != 0)
         return -1;
     serving_reload(serving, settings->config);
     if (open_http(serving, err) != 0)
@@ -274,7 +254,6 @@ void serving_close(struct serving *serving)
     close_history(serving);
     close_census(serving);
     metrics_free(serving->metrics);
-    learner_close(serving->learner);
     lookups_close(serving->lookups);
     follower_close(serving->follower);
     folded_free(&serving->folded);
@@ -291,6 +270,4 @@ void serving_reload(struct serving *serving, const struct config *config)
     atomic_store(&serving->limits.fetch_timeout, config->lookup.fetch_timeout);
     atomic_store(&serving->limits.learned_max, config->lookup.learned_max);
     atomic_store(&serving->limits.fetch, fetch);
-    if (serving->learner != NULL)
-        learner_set_most(serving->learner, config->lookup.learned_max);
 }
