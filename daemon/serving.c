@@ -205,6 +205,7 @@ static int open_http(struct serving *serving, struct error *err)
         .timeout = config->http.timeout,
         .client_rate = config->http.client_rate,
         .paths = http_paths,
+        .desks = &http_desks,
         .services = &serving->services,
     };
     return http_open(&serving->http, &settings, err);
