@@ -251,9 +251,10 @@ fuzz: deps-test
 fuzz-programs: $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/%)
 
 ifneq ($(findstring fuzzer,$(SAN)),)
-$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY) $(BUILD)/daemon/protocol.o
+FUZZED_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,daemon/protocol.c $(wildcard daemon/reverse*.c))
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY) $(FUZZED_OBJECTS)
 	@echo "  LD   $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(BUILD)/daemon/protocol.o \
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZED_OBJECTS) \
 		$(LIBRARY) $(LIBS)
 endif
 
