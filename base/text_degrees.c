@@ -119,11 +119,13 @@ size_t text_format_degrees(int32_t value, char out[16])
     if (whole >= 10)
         *at++ = (char)('0' + whole / 10 % 10);
     *at++ = (char)('0' + whole % 10);
-    if (fraction != 0)
-        *at++ = '.';
-    for (unsigned place = DECIMALS; fraction != 0; fraction %= powers_of_ten[place]) {
-        place--;
-        *at++ = (char)('0' + fraction / powers_of_ten[place]);
+    if (fraction != 0) {
+        *at = '.';
+        for (unsigned place = DECIMALS; place > 0; fraction /= 10)
+            at[place--] = (char)('0' + fraction % 10);
+        for (at += DECIMALS; *at == '0'; at--)
+            ;
+        at++;
     }
     *at = '\0';
     return (size_t)(at - out);
