@@ -107,17 +107,15 @@ int environment_error(const struct environment *environment, int result, const c
 int environment_value(const struct environment *environment, MDB_val key, MDB_val value,
                       unsigned version, struct view *out, struct error *err)
 {
-    unsigned found;
     struct view view;
-    const char *wrong =
-        view_open(&view, key.mv_data, key.mv_size, value.mv_data, value.mv_size, &found);
+    const char *wrong = view_open(&view, key.mv_data, key.mv_size, value.mv_data, value.mv_size);
     if (wrong != NULL)
         return environment_damaged(environment, wrong, err);
-    if (found > version)
+    if (view.version > version)
         return error_set(err, ERROR_STATE,
                          "%s was made by a newer refreshd (record of version %u); install that "
                          "one again, or: %s",
-                         environment->path, found, environment->damaged);
+                         environment->path, view.version, environment->damaged);
     *out = view;
     return 1;
 }

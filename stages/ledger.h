@@ -41,12 +41,19 @@ struct run_counts {
     uint64_t total;                  /* entries of the new generation: selected + carried */
     uint64_t selected;               /* points to ask */
     uint64_t carried;                /* entries not asked */
+    uint64_t folded;                 /* of all these, learned ones that the base does not have */
     uint64_t settled[SETTLED_COUNT]; /* committed answers */
     uint64_t causes[CAUSE_COUNT];
     uint64_t retried;
     uint64_t changed; /* of rebuilt tiles: entries whose address differs from before */
     uint64_t shares_done;
     uint64_t tiles_rebuilt;
+};
+
+/* The learned points as they were frozen for a run, a cache directory of their own. */
+struct folded_set {
+    uint64_t entries; /* 0 = there is none */
+    struct pair_id digest;
 };
 
 struct run_record {
@@ -57,7 +64,8 @@ struct run_record {
     char reason[600];         /* of the stop or the failure; "" = none */
     uint64_t base_generation; /* refreshed */
     struct pair_id base_digest;
-    uint64_t generation; /* to be published */
+    struct folded_set folded; /* folded in, from PHASE_REFRESH on */
+    uint64_t generation;      /* to be published */
     struct grid grid;
     uint32_t started_at; /* unix seconds */
     uint32_t ended_at;   /* 0 while active */
@@ -96,12 +104,17 @@ int ledger_run_begin(struct ledger *ledger, const struct run_record *run, struct
 int ledger_run_update(struct ledger *ledger, const struct run_record *run, struct error *err);
 
 /* ledger_snapshot_done: the point files are durable: enter PHASE_REFRESH with total, selected,
- * carried and the number of selected points of each tile (grid_tiles of them). */
+ * carried, folded, and the numbers of selected and of folded points of each tile (grid_tiles of
+ * them; folded_by_tile may be NULL when nothing is folded in). */
 int ledger_snapshot_done(struct ledger *ledger, const struct run_counts *counts,
-                         const uint64_t *selected_by_tile, size_t tiles, struct error *err);
+                         const uint64_t *selected_by_tile, const uint64_t *folded_by_tile,
+                         size_t tiles, struct error *err);
 
 /* ledger_selected_by_tile: what ledger_snapshot_done recorded, `tiles` of them into out. */
 int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err);
+
+/* ledger_folded_by_tile: likewise; zeros when nothing is folded in. */
+int ledger_folded_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err);
 
 /* One group commit, all or nothing: batches that are durable in the answer log. */
 struct committed_batch {

@@ -97,6 +97,9 @@ void run_record_write(struct record *record, uint64_t number, const struct run_r
     record_number(record, run->result);
     record_number(record, run->forced);
     record_text(record, run->provider);
+    record_number(record, run->folded.entries);
+    record_bytes(record, run->folded.digest.bytes, PAIR_ID_BYTES);
+    record_number(record, run->counts.folded);
 }
 
 bool run_record_read(struct view *view, uint64_t *number, struct run_record *run)
@@ -123,6 +126,11 @@ bool run_record_read(struct view *view, uint64_t *number, struct run_record *run
     run->result = (enum run_result)view_number(view, RESULT_FAILED);
     run->forced = view_number(view, 1) != 0;
     view_text(view, run->provider, sizeof run->provider);
+    if (view->version >= 2) {
+        run->folded.entries = view_number(view, UINT64_MAX);
+        (void)view_bytes(view, run->folded.digest.bytes, PAIR_ID_BYTES);
+        run->counts.folded = view_number(view, UINT64_MAX);
+    }
     return !view->broken;
 }
 

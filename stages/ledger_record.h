@@ -7,7 +7,7 @@
 
 /* The records. number is the run's number, under which its failures and report are kept. The
  * version is read by the caller already. */
-#define RUN_RECORD_VERSION 1
+#define RUN_RECORD_VERSION 2 /* 2: what is folded in */
 #define TILE_RECORD_VERSION 1
 void run_record_write(struct record *record, uint64_t number, const struct run_record *run);
 bool run_record_read(struct view *view, uint64_t *number, struct run_record *run);

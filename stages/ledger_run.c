@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SELECTED_VERSION 1
+#define BY_TILE_VERSION 1
 
 static const char active_key[] = "active";
+/* Counts of each tile. */
 static const char selected_key[] = "selected";
+static const char folded_key[] = "folded";
 
 int active_get(struct work *work, uint64_t *number, struct run_record *run, struct error *err)
 {
@@ -99,11 +101,21 @@ int ledger_run_update(struct ledger *ledger, const struct run_record *run, struc
     return work_end(&work, update_run(&work, run, err), err);
 }
 
+static int put_by_tile(struct work *work, const char *key, const uint64_t *by_tile, size_t tiles,
+                       struct error *err)
+{
+    struct record record;
+    record_begin(&record, BY_TILE_VERSION);
+    for (size_t i = 0; i < tiles; i++)
+        record_number(&record, by_tile[i]);
+    return store_put(work, TABLE_RUN, key, strlen(key), &record, err);
+}
+
 static int finish_snapshot(struct work *work, const struct run_counts *counts,
-                           const uint64_t *selected_by_tile, size_t tiles, struct error *err)
+                           const uint64_t *selected_by_tile, const uint64_t *folded_by_tile,
+                           size_t tiles, struct error *err)
 {
     struct run_record run;
-    struct record record;
     uint64_t number;
     if (active_need(work, &number, &run, err) != 0)
         return -1;
@@ -111,42 +123,50 @@ static int finish_snapshot(struct work *work, const struct run_counts *counts,
         return error_set(err, ERROR_STATE, "run %s has its point files already", run.id);
     run.phase = PHASE_REFRESH;
     run.counts = *counts;
-    record_begin(&record, SELECTED_VERSION);
-    for (size_t i = 0; i < tiles; i++)
-        record_number(&record, selected_by_tile[i]);
-    if (store_put(work, TABLE_RUN, selected_key, sizeof selected_key - 1, &record, err) != 0)
+    if (put_by_tile(work, selected_key, selected_by_tile, tiles, err) != 0)
         return -1;
-    return active_put(work, number, &run, err);
+    int result = counts->folded > 0
+                     ? put_by_tile(work, folded_key, folded_by_tile, tiles, err)
+                     : store_delete(work, TABLE_RUN, folded_key, sizeof folded_key - 1, err);
+    return result == 0 ? active_put(work, number, &run, err) : -1;
+}
+
+static uint64_t sum_of(const uint64_t *numbers, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; numbers != NULL && i < count; i++)
+        sum += numbers[i];
+    return sum;
 }
 
 int ledger_snapshot_done(struct ledger *ledger, const struct run_counts *counts,
-                         const uint64_t *selected_by_tile, size_t tiles, struct error *err)
+                         const uint64_t *selected_by_tile, const uint64_t *folded_by_tile,
+                         size_t tiles, struct error *err)
 {
     struct work work;
-    uint64_t sum = 0;
-    for (size_t i = 0; i < tiles; i++)
-        sum += selected_by_tile[i];
-    if (sum != counts->selected || counts->selected + counts->carried != counts->total)
+    if (sum_of(selected_by_tile, tiles) != counts->selected ||
+        sum_of(folded_by_tile, tiles) != counts->folded ||
+        counts->selected + counts->carried != counts->total || counts->folded > counts->total)
         return error_set(err, ERROR_STATE, "the snapshot's counts do not add up");
     if (work_begin(&work, ledger, true, err) != 0)
         return -1;
-    return work_end(&work, finish_snapshot(&work, counts, selected_by_tile, tiles, err), err);
+    return work_end(
+        &work, finish_snapshot(&work, counts, selected_by_tile, folded_by_tile, tiles, err), err);
 }
 
-static int read_selected(struct work *work, uint64_t *out, size_t tiles, struct error *err)
+/* 1, 0 = there are none, -1. */
+static int get_by_tile(struct work *work, const char *key, uint64_t *out, size_t tiles,
+                       struct error *err)
 {
     struct view view;
-    int found = store_get(work, TABLE_RUN, selected_key, sizeof selected_key - 1, SELECTED_VERSION,
-                          &view, err);
-    if (found == 0)
-        return error_set(err, ERROR_STATE, "no run has point files");
-    if (found < 0)
-        return -1;
+    int found = store_get(work, TABLE_RUN, key, strlen(key), BY_TILE_VERSION, &view, err);
+    if (found != 1)
+        return found;
     for (size_t i = 0; i < tiles; i++)
         out[i] = view_number(&view, UINT64_MAX);
     if (!view_complete(&view))
-        return store_damaged(work->ledger, "the selected points make no sense", err);
-    return 0;
+        return store_damaged(work->ledger, "the points of the tiles make no sense", err);
+    return 1;
 }
 
 int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err)
@@ -154,7 +174,21 @@ int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, 
     struct work work;
     if (work_begin(&work, ledger, false, err) != 0)
         return -1;
-    return work_end(&work, read_selected(&work, out, tiles, err), err);
+    int found = work_end(&work, get_by_tile(&work, selected_key, out, tiles, err), err);
+    if (found == 0)
+        return error_set(err, ERROR_STATE, "no run has point files");
+    return found < 0 ? -1 : 0;
+}
+
+int ledger_folded_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err)
+{
+    struct work work;
+    if (work_begin(&work, ledger, false, err) != 0)
+        return -1;
+    int found = work_end(&work, get_by_tile(&work, folded_key, out, tiles, err), err);
+    if (found == 0)
+        memset(out, 0, tiles * sizeof *out);
+    return found < 0 ? -1 : 0;
 }
 
 static int end_run(struct work *work, const struct run_record *run, struct error *err)
@@ -169,7 +203,8 @@ static int end_run(struct work *work, const struct run_record *run, struct error
     if (countries_close_run(work, number, err) != 0 ||
         history_put(work, number, &ended, err) != 0 || store_clear(work, TABLE_BATCHES, err) != 0 ||
         store_clear(work, TABLE_TILES, err) != 0 ||
-        store_delete(work, TABLE_RUN, selected_key, sizeof selected_key - 1, err) != 0)
+        store_delete(work, TABLE_RUN, selected_key, sizeof selected_key - 1, err) != 0 ||
+        store_delete(work, TABLE_RUN, folded_key, sizeof folded_key - 1, err) != 0)
         return -1;
     return store_delete(work, TABLE_RUN, active_key, sizeof active_key - 1, err);
 }

@@ -5,6 +5,7 @@
  *   meta        "version"                         of the whole ledger
  *   run         "active"                          run record
  *               "selected"                        selected points of each tile
+ *               "folded"                          learned points folded into each tile, if any
  *   batches     share, log file, log offset       bytes, rows, ranges of ordinals
  *   tiles       tile                              tile record, changed entries by country
  *   history     run number                        run record

@@ -15,6 +15,7 @@
 #include "geocoder/geocoder.h"
 #include "stages/gate.h"
 #include "stages/geocode_figures.h"
+#include "stages/learned.h"
 #include "stages/ledger.h"
 
 struct line_settings {
@@ -24,6 +25,7 @@ struct line_settings {
     struct geocoder_settings geocoder;
     unsigned retries;
     struct gate_limits gate;
+    struct learned *learned; /* folded into their tiles by every run; NULL = none. Not owned */
     /* Called from any thread of the line: one log line. name is a stable event name
      * ("run_started"), text is key=value pairs. level: 0 error, 1 warning, 2 info. */
     void (*event)(void *context, int level, const char *name, const char *text);
@@ -90,7 +92,9 @@ void line_close(struct line *line); /* NULL is allowed */
 int line_continue(struct line *line, struct error *err);
 
 /* line_start: begin a run with these parameters (cutoff is computed from older_than). id gets its
- * name. When nothing is stale: *nothing is true, no run is made. ERROR_STATE when one is active. */
+ * name. When nothing is stale and nothing learned: *nothing is true, no run is made. A run that
+ * finds nothing to do after all (what was learned is in other tiles than it was started for) ends
+ * well without a new generation. ERROR_STATE when one is active. */
 int line_start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
                bool *nothing, struct error *err);
 

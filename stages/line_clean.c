@@ -22,7 +22,8 @@ int clean_up(struct line *line, struct error *err)
 {
     struct error own;
     struct manifest *current;
-    if (remove_points(line, err) != 0 || answer_log_remove(line->answers_directory, err) != 0)
+    if (remove_points(line, err) != 0 || fold_remove(line, err) != 0 ||
+        answer_log_remove(line->answers_directory, err) != 0)
         return -1;
     if (generation_current(line->settings.cache_directory, &current, &own) != 0) {
         if (own.code == ERROR_MISSING)

@@ -10,72 +10,88 @@
 
 /* --- snapshot ------------------------------------------------------------------------ */
 
-int open_base(struct line *line, const struct run_record *run, struct cache **out,
-              struct error *err)
-{
-    struct manifest *manifest;
-    char *path;
-    if (asprintf(&path, "%s/MANIFEST.%" PRIu64, line->settings.cache_directory,
-                 run->base_generation) < 0)
-        return error_memory(err, "a file name");
-    int result = manifest_read(&manifest, path, err);
-    if (result == 0) {
-        if (memcmp(&manifest->digest, &run->base_digest, sizeof run->base_digest) != 0)
-            result =
-                error_set(err, ERROR_CORRUPT,
-                          "%s is not the generation that the run began with; cancel the run", path);
-        else
-            result = cache_open_manifest(out, line->settings.cache_directory, manifest, NULL, err);
-        manifest_free(manifest);
-    }
-    free(path);
-    return result;
-}
-
-static int write_snapshot(struct line *line, const struct run_record *run, const struct cache *base,
-                          struct snapshot_plan *plan, struct error *err)
+static int write_snapshot(struct line *line, const struct run_record *run,
+                          const struct merged *merged, struct snapshot_plan *plan,
+                          struct error *err)
 {
     char last[RUN_ID_BYTES];
     (void)pthread_mutex_lock(&line->lock);
     memcpy(last, line->last_run.id, sizeof last);
     (void)pthread_mutex_unlock(&line->lock);
-    if (snapshot_plan(plan, base, &run->parameters, line->ledger, last, &line->control,
+    if (snapshot_plan(plan, merged, &run->parameters, line->ledger, last, &line->control,
                       &line->snapshot_progress, err) != 0)
         return -1;
     if (snapshot_check_space(plan, line->settings.state_directory, line->settings.cache_directory,
                              err) != 0)
         return -1;
-    return snapshot_write(plan, base, &run->parameters, line->ledger, last, line->points_directory,
-                          run->id, &line->control, &line->snapshot_progress, err);
+    return snapshot_write(plan, merged, &run->parameters, line->ledger, last,
+                          line->points_directory, run->id, &line->control, &line->snapshot_progress,
+                          err);
 }
 
+/* Which learned points the run folds in is recorded before its phase says that they stay. */
+static int record_snapshot(struct line *line, const struct snapshot_plan *plan,
+                           const struct folded_set *folded, struct error *err)
+{
+    struct run_counts counts = {
+        .total = plan->total,
+        .selected = plan->selected,
+        .carried = plan->total - plan->selected,
+        .folded = plan->folded,
+    };
+    (void)pthread_mutex_lock(&line->lock);
+    line->run.folded = *folded;
+    uint32_t tiles = grid_tiles(line->run.grid);
+    (void)pthread_mutex_unlock(&line->lock);
+    if (run_save(line, err) != 0)
+        return -1;
+    return ledger_snapshot_done(line->ledger, &counts, plan->selected_by_tile, plan->folded_by_tile,
+                                tiles, err);
+}
+
+/* What seemed to be there to do when the run began is not: the generation stays as it is. */
+static int end_without_work(struct line *line, struct error *err)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->run.generation = line->run.base_generation;
+    (void)pthread_mutex_unlock(&line->lock);
+    line_event(line, 2, "run_published", "nothing_to_do=true");
+    return record_close(line, RESULT_PUBLISHED, err) == 0 ? 1 : -1;
+}
+
+static int make_snapshot(struct line *line, const struct run_record *run, struct run_input *input,
+                         struct snapshot_plan *plan, struct error *err)
+{
+    struct folded_set folded;
+    if (fold_freeze(line, run, input, &folded, err) != 0 ||
+        write_snapshot(line, run, &input->merged, plan, err) != 0)
+        return -1;
+    if (plan->folded == 0 && fold_forget(line, input, &folded, err) != 0)
+        return -1;
+    if (plan->selected == 0 && plan->folded == 0)
+        return end_without_work(line, err);
+    return record_snapshot(line, plan, &folded, err);
+}
+
+/* 0, 1 = there is nothing to do and the run has ended, -1. */
 static int take_snapshot(struct line *line, struct error *err)
 {
     struct run_record run = run_copy(line);
     struct snapshot_plan plan = {0};
-    struct cache *base;
-    struct meter *meter = &line->meters[STATION_SNAPSHOT];
+    struct run_input input;
     line_event(line, 2, "stage_started", "stage=snapshot generation=%" PRIu64, run.base_generation);
-    if (open_base(line, &run, &base, err) != 0)
+    if (run_input_open(&input, line, &run, err) != 0)
         return -1;
     double from = clock_monotonic();
-    int result = write_snapshot(line, &run, base, &plan, err);
-    meter_add(meter, from);
-    if (result == 0) {
-        struct run_counts counts = {
-            .total = plan.total,
-            .selected = plan.selected,
-            .carried = plan.total - plan.selected,
-        };
-        result = ledger_snapshot_done(line->ledger, &counts, plan.selected_by_tile,
-                                      grid_tiles(run.grid), err);
-    }
+    int result = make_snapshot(line, &run, &input, &plan, err);
+    meter_add(&line->meters[STATION_SNAPSHOT], from);
     if (result == 0)
-        line_event(line, 2, "stage_finished", "stage=snapshot points=%" PRIu64 " carried=%" PRIu64,
-                   plan.selected, plan.total - plan.selected);
+        line_event(line, 2, "stage_finished",
+                   "stage=snapshot points=%" PRIu64 " carried=%" PRIu64 " folded=%" PRIu64,
+                   plan.selected, plan.total - plan.selected, plan.folded);
     snapshot_plan_free(&plan);
-    cache_close(base);
-    return result == 0 ? run_reload(line, err) : -1;
+    run_input_close(&input);
+    return result == 0 ? run_reload(line, err) : result;
 }
 
 /* --- gate and publication -------------------------------------------------------------- */
@@ -102,15 +118,15 @@ static int pass_gate(struct line *line, struct error *err)
 static int publish(struct line *line, struct error *err)
 {
     struct run_record run = run_copy(line);
-    struct cache *base;
+    struct run_input input;
     line_event(line, 2, "stage_started", "stage=publish generation=%" PRIu64, run.generation);
-    if (open_base(line, &run, &base, err) != 0)
+    if (run_input_open(&input, line, &run, err) != 0)
         return -1;
     double from = clock_monotonic();
-    int result =
-        publish_run(line->ledger, line->settings.cache_directory, cache_manifest(base), &run, err);
+    int result = publish_run(line->ledger, line->settings.cache_directory,
+                             cache_manifest(input.base), &run, err);
     meter_add(&line->meters[STATION_PUBLISH], from);
-    cache_close(base);
+    run_input_close(&input);
     if (result != 0)
         return -1;
     line_look(line);

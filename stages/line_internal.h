@@ -18,6 +18,7 @@
 #include "stages/geocode.h"
 #include "stages/limiter.h"
 #include "stages/line.h"
+#include "stages/merged.h"
 #include "stages/snapshot.h"
 #include "stages/writer.h"
 
@@ -45,7 +46,7 @@ struct refresh;
 
 struct line {
     struct line_settings settings; /* its texts are copies */
-    char *points_directory, *answers_directory;
+    char *points_directory, *answers_directory, *folded_directory;
     struct ledger *ledger;
     struct limiter *limiter;
     struct control control;
@@ -66,17 +67,23 @@ struct line {
     struct run_record last_run;
     uint64_t generation; /* published */
     uint32_t tiles;      /* of the grid */
-    uint32_t untouched;  /* tiles of the active run without points to ask */
+    uint32_t untouched;  /* tiles of the active run that are not rebuilt */
     struct refresh *refresh;
     struct sample samples[SAMPLES]; /* a ring */
     unsigned sample_count, sample_next;
+};
+
+/* What a run refreshes. merged.tiles points into the run's record. */
+struct run_input {
+    struct cache *base, *folded; /* folded may be NULL */
+    struct merged merged;        /* the two */
 };
 
 /* The machinery of the refresh phase, from its start to its stop. */
 struct refresh {
     struct line *line;
     struct run_record run; /* as it was at the start */
-    struct cache *base;
+    struct run_input input;
     uint64_t *first_ordinal_of_tile;
     struct geocoder *geocoder;
     struct claims *claims;
@@ -90,7 +97,7 @@ struct refresh {
     /* line.lock; the conductor alone writes pool and reads it without the lock */
     struct geocode_pool *pool;
     uint8_t *tile_states;   /* enum tile_state of each tile */
-    uint32_t tiles_pending; /* with points, not rebuilt */
+    uint32_t tiles_pending; /* with points to ask or to fold in, not rebuilt */
     uint32_t tiles_ready;
     bool rebuild_closing;
     bool failed;
@@ -138,6 +145,26 @@ void run_work_ends(struct line *line);
 /* record_close: move the run to the history, then remove what it leaves behind. */
 int record_close(struct line *line, enum run_result result, struct error *err);
 
+/* --- line_fold.c ------------------------------------------------------------------ */
+
+/* run_input_open: what the run refreshes: its base generation and, from PHASE_REFRESH on, the
+ * learned points that were frozen for it. ERROR_CORRUPT when either is not what the run began with.
+ * run must outlive *out. */
+int run_input_open(struct run_input *out, struct line *line, const struct run_record *run,
+                   struct error *err);
+void run_input_close(struct run_input *input); /* zeroes it */
+
+/* fold_freeze: freeze what is learned now into STATE/folded, durable when it returns, and open it
+ * in input; *folded says what it is. */
+int fold_freeze(struct line *line, const struct run_record *run, struct run_input *input,
+                struct folded_set *folded, struct error *err);
+
+/* fold_forget: of what was frozen nothing is folded in: close and remove it. */
+int fold_forget(struct line *line, struct run_input *input, struct folded_set *folded,
+                struct error *err);
+
+int fold_remove(struct line *line, struct error *err);
+
 /* --- line_clean.c ----------------------------------------------------------------- */
 
 /* clean_up: remove what belongs to no run: point files, answers, unpublished pairs. */
@@ -146,10 +173,6 @@ int clean_up(struct line *line, struct error *err);
 /* --- line_conductor.c --------------------------------------------------------------- */
 
 void *conductor_thread(void *line);
-
-/* open_base: the generation that the run refreshes. */
-int open_base(struct line *line, const struct run_record *run, struct cache **out,
-              struct error *err);
 
 /* --- line_refresh.c ------------------------------------------------------------------ */
 

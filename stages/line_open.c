@@ -81,7 +81,10 @@ static int copy_settings(struct line *line, const struct line_settings *settings
         line->points_directory = NULL;
     if (asprintf(&line->answers_directory, "%s/answers", state) < 0)
         line->answers_directory = NULL;
-    if (line->points_directory == NULL || line->answers_directory == NULL)
+    if (asprintf(&line->folded_directory, "%s/folded", state) < 0)
+        line->folded_directory = NULL;
+    if (line->points_directory == NULL || line->answers_directory == NULL ||
+        line->folded_directory == NULL)
         return error_memory(err, "the settings");
     return 0;
 }
@@ -94,6 +97,7 @@ static void free_settings(struct line *line)
         free((char *)*texts[i]);
     free(line->points_directory);
     free(line->answers_directory);
+    free(line->folded_directory);
 }
 
 /* --- open and close ------------------------------------------------------------------- */
@@ -110,16 +114,19 @@ static int open_ledger(struct line *line, struct error *err)
     return result;
 }
 
-/* Tiles without points, so that status counts them as done before the refresh goes on. */
+/* Tiles that are not rebuilt, so that status counts them as done before the refresh goes on. */
 static void count_untouched(struct line *line)
 {
     uint32_t tiles = grid_tiles(line->run.grid);
     uint64_t *selected = calloc(tiles, sizeof *selected);
-    if (line->run.phase != PHASE_SNAPSHOT && selected != NULL &&
-        ledger_selected_by_tile(line->ledger, selected, tiles, NULL) == 0) {
+    uint64_t *folded = calloc(tiles, sizeof *folded);
+    if (line->run.phase != PHASE_SNAPSHOT && selected != NULL && folded != NULL &&
+        ledger_selected_by_tile(line->ledger, selected, tiles, NULL) == 0 &&
+        ledger_folded_by_tile(line->ledger, folded, tiles, NULL) == 0) {
         for (uint32_t tile = 0; tile < tiles; tile++)
-            line->untouched += selected[tile] == 0;
+            line->untouched += selected[tile] == 0 && folded[tile] == 0;
     }
+    free(folded);
     free(selected);
 }
 

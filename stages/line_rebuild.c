@@ -61,7 +61,7 @@ static int publish_now(struct refresh *refresh, const struct tile_record *tile, 
         return 0;
     }
     double from = clock_monotonic();
-    int result = publish_tile(line->settings.cache_directory, cache_manifest(refresh->base),
+    int result = publish_tile(line->settings.cache_directory, cache_manifest(refresh->input.base),
                               &refresh->run, tile, err);
     meter_add(&line->meters[STATION_PUBLISH], from);
     if (result == 0)
@@ -76,7 +76,7 @@ static int rebuild_one(struct refresh *refresh, uint32_t tile, struct error *err
     struct rebuild_settings settings = {
         .cache_directory = line->settings.cache_directory,
         .answers_directory = line->answers_directory,
-        .base = refresh->base,
+        .merged = &refresh->input.merged,
         .ledger = line->ledger,
         .control = &line->control,
         .generation = refresh->run.generation,

@@ -59,29 +59,37 @@ static void group_committed(void *context, const struct answer_counts *group)
 
 /* --- start ------------------------------------------------------------------------ */
 
+/* What becomes of a tile: nothing is to be done, its points must be answered first, or, when
+ * learned points are all there is, it can be rebuilt at once. */
+static int open_tile(struct refresh *refresh, uint32_t tile, uint64_t selected, uint64_t folded,
+                     struct error *err)
+{
+    struct tile_record record;
+    bool touched = selected > 0 || folded > 0;
+    int rebuilt = touched ? ledger_tile(refresh->line->ledger, tile, &record, err) : 1;
+    if (rebuilt < 0)
+        return -1;
+    refresh->tile_states[tile] = rebuilt ? TILE_REBUILT : selected > 0 ? TILE_WAITING : TILE_READY;
+    refresh->tiles_pending += !rebuilt;
+    refresh->tiles_ready += !rebuilt && selected == 0;
+    return touched;
+}
+
 /* Where each tile's points begin in the run's order, and which tiles still need work. */
-static int open_tiles(struct refresh *refresh, struct error *err)
+static int list_tiles(struct refresh *refresh, const uint64_t *folded, struct error *err)
 {
     struct line *line = refresh->line;
     uint32_t tiles = grid_tiles(refresh->run.grid);
-    uint64_t *first = calloc((size_t)tiles + 1, sizeof *first);
+    uint64_t *first = refresh->first_ordinal_of_tile;
     uint32_t untouched = 0;
-    refresh->first_ordinal_of_tile = first;
-    refresh->tile_states = calloc(tiles, 1);
-    if (first == NULL || refresh->tile_states == NULL)
-        return error_memory(err, "the tiles");
     if (ledger_selected_by_tile(line->ledger, first + 1, tiles, err) != 0)
         return -1;
     for (uint32_t tile = 0; tile < tiles; tile++) {
-        struct tile_record record;
-        bool has_points = first[tile + 1] > 0;
-        first[tile + 1] += first[tile];
-        untouched += !has_points;
-        int rebuilt = has_points ? ledger_tile(line->ledger, tile, &record, err) : 1;
-        if (rebuilt < 0)
+        int touched = open_tile(refresh, tile, first[tile + 1], folded[tile], err);
+        if (touched < 0)
             return -1;
-        refresh->tile_states[tile] = rebuilt ? TILE_REBUILT : TILE_WAITING;
-        refresh->tiles_pending += !rebuilt;
+        untouched += !touched;
+        first[tile + 1] += first[tile];
     }
     if (first[tiles] != refresh->run.counts.selected)
         return error_set(
@@ -92,6 +100,22 @@ static int open_tiles(struct refresh *refresh, struct error *err)
     line->untouched = untouched;
     (void)pthread_mutex_unlock(&line->lock);
     return 0;
+}
+
+static int open_tiles(struct refresh *refresh, struct error *err)
+{
+    uint32_t tiles = grid_tiles(refresh->run.grid);
+    uint64_t *folded = calloc(tiles, sizeof *folded);
+    int result = -1;
+    refresh->first_ordinal_of_tile =
+        calloc((size_t)tiles + 1, sizeof *refresh->first_ordinal_of_tile);
+    refresh->tile_states = calloc(tiles, 1);
+    if (folded == NULL || refresh->first_ordinal_of_tile == NULL || refresh->tile_states == NULL)
+        error_memory(err, "the tiles");
+    else if (ledger_folded_by_tile(refresh->line->ledger, folded, tiles, err) == 0)
+        result = list_tiles(refresh, folded, err);
+    free(folded);
+    return result;
 }
 
 static int open_claims(struct refresh *refresh, struct error *err)
@@ -188,8 +212,9 @@ static int open_geocoder(struct refresh *refresh, struct error *err)
 static int refresh_start(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
-    if (open_base(line, &refresh->run, &refresh->base, err) != 0 ||
-        open_claims(refresh, err) != 0 || open_geocoder(refresh, err) != 0 ||
+    bool asks = settled_points(&refresh->run.counts) < refresh->run.counts.selected;
+    if (run_input_open(&refresh->input, line, &refresh->run, err) != 0 ||
+        open_claims(refresh, err) != 0 || (asks && open_geocoder(refresh, err) != 0) ||
         answer_log_open(&refresh->log, line->answers_directory, refresh->run.log_end, err) != 0 ||
         channel_create(&refresh->channel, CHANNEL_BATCHES, CHANNEL_BYTES, err) != 0)
         return -1;
@@ -199,7 +224,7 @@ static int refresh_start(struct refresh *refresh, struct error *err)
     (void)pthread_mutex_unlock(&line->lock);
     if (rebuild_start(refresh, err) != 0 || start_writer(refresh, err) != 0)
         return -1;
-    return start_workers(refresh, err);
+    return asks ? start_workers(refresh, err) : 0;
 }
 
 /* --- stop ------------------------------------------------------------------------- */
@@ -227,7 +252,7 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
     answer_log_close(refresh->log);
     geocoder_close(refresh->geocoder);
     claims_free(refresh->claims);
-    cache_close(refresh->base);
+    run_input_close(&refresh->input);
     return result;
 }
 
@@ -310,7 +335,8 @@ static int follow(struct refresh *refresh, struct error *err)
 {
     struct run_record run = run_copy(refresh->line);
     set_pace(refresh->line, &run);
-    geocode_wake(refresh->pool);
+    if (refresh->pool != NULL)
+        geocode_wake(refresh->pool);
     return run_save(refresh->line, err);
 }
 

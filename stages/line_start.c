@@ -56,7 +56,13 @@ static int plan_with(struct line *line, const struct cache *cache,
     (void)pthread_mutex_unlock(&line->lock);
     if (parameters->retry_failed && last[0] == '\0')
         return error_set(err, ERROR_STATE, "no run has ended yet whose failures could be retried");
-    return snapshot_plan(plan, cache, parameters, line->ledger, last, NULL, NULL, err);
+    struct merged merged = {.base = cache};
+    return snapshot_plan(plan, &merged, parameters, line->ledger, last, NULL, NULL, err);
+}
+
+static uint64_t learned_entries(const struct line *line)
+{
+    return line->settings.learned != NULL ? learned_count(line->settings.learned) : 0;
 }
 
 static int describe_run(struct line *line, const struct manifest *base,
@@ -109,7 +115,7 @@ int line_start(struct line *line, const struct run_parameters *parameters, char 
         return -1;
     if (plan_with(line, cache, &asked, &plan, err) != 0)
         goto out;
-    if (plan.selected == 0) {
+    if (plan.selected == 0 && learned_entries(line) == 0) {
         *nothing = true;
         result = 0;
         goto out;

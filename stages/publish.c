@@ -1,5 +1,6 @@
 #include "stages/publish.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,19 @@ static int published_by_run(const char *cache_directory, const struct run_record
     return 0;
 }
 
+/* Every entry the run counted is in the manifest, and no other. */
+static int check_total(const struct manifest *manifest, const struct run_record *run,
+                       struct error *err)
+{
+    uint64_t entries = manifest_figures(manifest).entries;
+    if (entries == run->counts.total)
+        return 0;
+    return error_set(err, ERROR_CORRUPT,
+                     "the rebuilt tiles have %" PRIu64 " entries, not the %" PRIu64
+                     " of the run; cancel it and start it again",
+                     entries, run->counts.total);
+}
+
 static int copy_for_run(struct manifest **out, const struct manifest *from,
                         const struct run_record *run, struct error *err)
 {
@@ -33,15 +47,19 @@ static int copy_for_run(struct manifest **out, const struct manifest *from,
     return 0;
 }
 
-/* Tiles without points to ask keep the base's row. */
+/* Tiles without points to ask or to fold in keep the base's row. */
 static int fill_rows(struct manifest *manifest, struct ledger *ledger, struct error *err)
 {
     size_t tiles = grid_tiles(manifest->grid);
     uint64_t *selected = calloc(tiles, sizeof *selected);
+    uint64_t *folded = calloc(tiles, sizeof *folded);
     int result = -1;
-    if (selected == NULL)
-        return error_memory(err, "a manifest");
-    if (ledger_selected_by_tile(ledger, selected, tiles, err) != 0)
+    if (selected == NULL || folded == NULL) {
+        error_memory(err, "a manifest");
+        goto out;
+    }
+    if (ledger_selected_by_tile(ledger, selected, tiles, err) != 0 ||
+        ledger_folded_by_tile(ledger, folded, tiles, err) != 0)
         goto out;
     for (uint32_t tile = 0; tile < tiles; tile++) {
         struct tile_record record;
@@ -50,13 +68,14 @@ static int fill_rows(struct manifest *manifest, struct ledger *ledger, struct er
             goto out;
         if (known > 0) {
             manifest->tiles[tile] = record.row;
-        } else if (selected[tile] > 0) {
+        } else if (selected[tile] > 0 || folded[tile] > 0) {
             error_set(err, ERROR_STATE, "tile %u is not rebuilt yet", tile);
             goto out;
         }
     }
     result = 0;
 out:
+    free(folded);
     free(selected);
     return result;
 }
@@ -69,7 +88,7 @@ int publish_run(struct ledger *ledger, const char *cache_directory, const struct
     int result = -1;
     if (copy_for_run(&manifest, base, run, err) != 0)
         return -1;
-    if (fill_rows(manifest, ledger, err) != 0)
+    if (fill_rows(manifest, ledger, err) != 0 || check_total(manifest, run, err) != 0)
         goto out;
     manifest_seal(manifest);
     if (published_by_run(cache_directory, run, &before, err) != 0)

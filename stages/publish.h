@@ -6,7 +6,8 @@
 #include "stages/ledger.h"
 
 /* publish_run: the manifest of every tile's record becomes the published generation. All tiles
- * must have been rebuilt. Publishing again after a crash is harmless. */
+ * must have been rebuilt and their entries be as many as the run's total, else ERROR_CORRUPT.
+ * Publishing again after a crash is harmless. */
 int publish_run(struct ledger *ledger, const char *cache_directory, const struct manifest *base,
                 const struct run_record *run, struct error *err);
 

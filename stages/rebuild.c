@@ -106,7 +106,7 @@ static int no_entry(const struct rebuild *rebuild, struct error *err)
                      "%s: an answer for tile %u is for a point that generation %" PRIu64
                      " does not have",
                      rebuild->settings->answers_directory, rebuild->record->tile,
-                     cache_manifest(rebuild->settings->base)->generation);
+                     cache_manifest(rebuild->settings->merged->base)->generation);
 }
 
 static int add_entry(struct rebuild *rebuild, struct pair_builder *builder, const struct entry *old,
@@ -134,17 +134,16 @@ static int add_entry(struct rebuild *rebuild, struct pair_builder *builder, cons
     return next_answer(rebuild, err);
 }
 
-static int join(struct rebuild *rebuild, const struct pair *old, struct pair_builder *builder,
-                struct error *err)
+static int join(struct rebuild *rebuild, struct pair_builder *builder, struct error *err)
 {
-    struct pair_cursor cursor;
+    struct merged_walk walk;
     struct entry entry;
     uint64_t entries = 0;
     int more;
     if (next_answer(rebuild, err) != 0)
         return -1;
-    pair_walk(&cursor, old, 0);
-    while ((more = pair_next(&cursor, &entry, err)) > 0) {
+    merged_walk(&walk, rebuild->settings->merged, rebuild->record->tile, false);
+    while ((more = merged_next(&walk, &entry, err)) > 0) {
         if (entries++ % ENTRIES_BETWEEN_LOOKS == 0 && control_ending(rebuild->settings->control))
             return error_set(err, ERROR_CANCELED, "the rebuild of tile %u was stopped",
                              rebuild->record->tile);
@@ -158,15 +157,15 @@ static int join(struct rebuild *rebuild, const struct pair *old, struct pair_bui
 
 /* --- the new pair ----------------------------------------------------------------- */
 
-/* Every old entry must have come over, and what was written must read back as it was meant. */
-static int check_pair(struct rebuild *rebuild, const struct pair_info *old, struct error *err)
+/* Every entry must have come over, and what was written must read back as it was meant. */
+static int check_pair(struct rebuild *rebuild, uint64_t entries, struct error *err)
 {
     const struct manifest_tile *row = &rebuild->record->row;
     struct pair *pair;
-    if (row->info.entries != old->entries)
+    if (row->info.entries != entries)
         return error_set(err, ERROR_CORRUPT,
                          "tile %u was rebuilt with %" PRIu64 " entries instead of %" PRIu64,
-                         row->info.tile, row->info.entries, old->entries);
+                         row->info.tile, row->info.entries, entries);
     if (generation_pair_open(&pair, rebuild->settings->cache_directory, row, err) != 0)
         return -1;
     int result = pair_verify(pair, false, err);
@@ -174,7 +173,7 @@ static int check_pair(struct rebuild *rebuild, const struct pair_info *old, stru
     return result;
 }
 
-static int build_pair(struct rebuild *rebuild, const struct pair *old, struct error *err)
+static int build_pair(struct rebuild *rebuild, uint64_t entries, struct error *err)
 {
     const struct rebuild_settings *settings = rebuild->settings;
     struct tile_record *record = rebuild->record;
@@ -182,20 +181,21 @@ static int build_pair(struct rebuild *rebuild, const struct pair *old, struct er
     char *index_path;
     char *data_path;
     int result = -1;
+    record->found_before = 0; /* the join counts */
     if (generation_pair_paths(settings->cache_directory, record->tile, settings->generation,
                               &index_path, &data_path, err) != 0)
         return -1;
-    if (pair_builder_create(&builder, index_path, data_path, cache_manifest(settings->base)->grid,
+    if (pair_builder_create(&builder, index_path, data_path, cache_grid(settings->merged->base),
                             record->tile, err) != 0)
         goto out;
-    if (join(rebuild, old, builder, err) != 0) {
+    if (join(rebuild, builder, err) != 0) {
         pair_builder_abort(builder);
         goto out;
     }
     record->row.built = settings->generation;
     if (pair_builder_commit(builder, &record->row.info, err) != 0)
         goto out;
-    result = check_pair(rebuild, pair_info(old), err);
+    result = check_pair(rebuild, entries, err);
 out:
     free(index_path);
     free(data_path);
@@ -228,18 +228,20 @@ int rebuild_tile(const struct rebuild_settings *settings, uint32_t tile, struct 
 {
     uint64_t first = settings->first_ordinal_of_tile[tile];
     uint64_t end = settings->first_ordinal_of_tile[tile + 1];
-    const struct pair *old = cache_pair(settings->base, tile);
-    struct tile_record record = {.tile = tile, .row = cache_manifest(settings->base)->tiles[tile]};
+    struct tile_record record = {.tile = tile,
+                                 .row = cache_manifest(settings->merged->base)->tiles[tile]};
     struct rebuild rebuild = {.settings = settings, .record = &record};
+    struct merged_tile counted;
     record.found_before = record.row.info.outcomes[OUTCOME_FOUND];
+    if (merged_count(settings->merged, tile, &counted, err) != 0)
+        return -1;
     answer_stream_open(&rebuild.answers, settings, first, end);
     int result = 0;
-    if (first < end) {
-        record.found_before = 0;
-        result = old != NULL ? build_pair(&rebuild, old, err)
-                             : error_set(err, ERROR_CORRUPT,
-                                         "points of tile %u were asked but it is empty", tile);
-    }
+    if (first < end && counted.entries == 0)
+        result =
+            error_set(err, ERROR_CORRUPT, "points of tile %u were asked but it is empty", tile);
+    else if (first < end || counted.folded > 0)
+        result = build_pair(&rebuild, counted.entries, err);
     if (result == 0)
         result = record_tile(&rebuild, err);
     answer_stream_close(&rebuild.answers);

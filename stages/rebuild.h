@@ -1,16 +1,17 @@
-/* The rebuild of one tile: old entries joined with their answers in Morton order, written as a new
- * pair, fsynced and checked by reading it back. Memory does not depend on the tile's size. */
+/* The rebuild of one tile: old entries and the learned ones folded in, joined with their answers in
+ * Morton order, written as a new pair, fsynced and checked by reading it back. Memory does not
+ * depend on the tile's size. */
 #ifndef REFRESHD_STAGES_REBUILD_H
 #define REFRESHD_STAGES_REBUILD_H
 
-#include "cachefmt/cache.h"
 #include "stages/control.h"
 #include "stages/ledger.h"
+#include "stages/merged.h"
 
 struct rebuild_settings {
     const char *cache_directory;
     const char *answers_directory;
-    const struct cache *base; /* the generation refreshed */
+    const struct merged *merged; /* what is refreshed */
     struct ledger *ledger;
     const struct control *control; /* abandon ends it with ERROR_CANCELED */
     uint64_t generation;           /* to build for */
@@ -20,8 +21,9 @@ struct rebuild_settings {
 };
 
 /* rebuild_tile: build the tile and record it in the ledger (ledger_tile_rebuilt). A tile none of
- * whose points was asked keeps its old pair. Counts must match: every old entry is in the new
- * pair, every answer found its entry, else ERROR_CORRUPT. One thread per call. */
+ * whose points was asked and into which nothing is folded keeps its old pair. Counts must match:
+ * every entry is in the new pair, every answer found its entry, else ERROR_CORRUPT. One thread per
+ * call. */
 int rebuild_tile(const struct rebuild_settings *settings, uint32_t tile, struct tile_record *out,
                  struct error *err);
 

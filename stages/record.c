@@ -61,7 +61,7 @@ void record_free(struct record *record)
 }
 
 const char *view_open(struct view *view, const void *key, size_t key_bytes, const void *value,
-                      size_t bytes, unsigned *version)
+                      size_t bytes)
 {
     const unsigned char *data = value;
     if (bytes <= CHECKSUM_BYTES)
@@ -69,9 +69,9 @@ const char *view_open(struct view *view, const void *key, size_t key_bytes, cons
     bytes -= CHECKSUM_BYTES;
     if (bytes_get64(data + bytes) != checksum_of(key, key_bytes, data, bytes))
         return "a record does not match its checksum";
-    *view = (struct view){data, data + bytes, false};
-    *version = (unsigned)view_number(view, UINT32_MAX);
-    return view->broken || *version == 0 ? "a record has no version" : NULL;
+    *view = (struct view){.at = data, .end = data + bytes};
+    view->version = (unsigned)view_number(view, UINT32_MAX);
+    return view->broken || view->version == 0 ? "a record has no version" : NULL;
 }
 
 uint64_t view_number(struct view *view, uint64_t limit)

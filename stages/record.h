@@ -31,13 +31,14 @@ void record_free(struct record *record);
 struct view {
     const unsigned char *at;
     const unsigned char *end;
+    unsigned version; /* of the record, for who reads older ones too */
     bool broken;
 };
 
 /* view_open: check the checksum of a sealed value and read its version, of which the caller is the
  * judge. NULL, or what is wrong with the bytes. */
 const char *view_open(struct view *view, const void *key, size_t key_bytes, const void *value,
-                      size_t bytes, unsigned *version);
+                      size_t bytes);
 
 uint64_t view_number(struct view *view, uint64_t limit);
 double view_double(struct view *view);

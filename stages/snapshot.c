@@ -21,14 +21,13 @@ struct chunk {
     uint8_t outcomes[CHUNK];
 };
 
-/* How many points of a tile are selected, or -1. */
-static int64_t count_tile(struct selection *selection, uint32_t tile, struct chunk *chunk,
-                          struct error *err)
+/* How many points of a tile with that many entries are selected, or -1. */
+static int64_t count_selected(struct selection *selection, uint32_t tile, uint64_t entries,
+                              struct chunk *chunk, struct error *err)
 {
-    const struct pair_info *info = &cache_manifest(selection->cache)->tiles[tile].info;
     enum tile_choice choice = selection_choice(selection, tile);
     if (choice != TILE_SOME)
-        return choice == TILE_ALL ? (int64_t)info->entries : 0;
+        return choice == TILE_ALL ? (int64_t)entries : 0;
     if (selection_tile(selection, tile, err) != 0)
         return -1;
     int64_t sum = 0;
@@ -38,27 +37,46 @@ static int64_t count_tile(struct selection *selection, uint32_t tile, struct chu
     return count < 0 ? -1 : sum;
 }
 
+static uint64_t pair_bytes(const struct pair *pair)
+{
+    return pair == NULL ? 0 : pair_info(pair)->index_bytes + pair_info(pair)->data_bytes;
+}
+
+static int count_tile(struct snapshot_plan *plan, struct selection *selection, uint32_t tile,
+                      struct chunk *chunk, struct error *err)
+{
+    const struct merged *merged = selection->merged;
+    struct merged_tile counted;
+    if (merged_count(merged, tile, &counted, err) != 0)
+        return -1;
+    int64_t selected = count_selected(selection, tile, counted.entries, chunk, err);
+    if (selected < 0)
+        return -1;
+    plan->selected_by_tile[tile] = (uint64_t)selected;
+    plan->folded_by_tile[tile] = counted.folded;
+    plan->total += counted.entries;
+    plan->selected += (uint64_t)selected;
+    plan->folded += counted.folded;
+    if (selected > 0 || counted.folded > 0)
+        plan->cache_bytes += PAIR_FACTOR * (pair_bytes(cache_pair(merged->base, tile)) +
+                                            pair_bytes(merged_folded(merged, tile)));
+    return 0;
+}
+
 static int count_tiles(struct snapshot_plan *plan, struct selection *selection, struct chunk *chunk,
                        struct error *err)
 {
-    const struct manifest *manifest = cache_manifest(selection->cache);
-    for (uint32_t tile = 0; tile < grid_tiles(manifest->grid); tile++) {
-        const struct pair_info *info = &manifest->tiles[tile].info;
-        int64_t selected = count_tile(selection, tile, chunk, err);
-        if (selected < 0)
+    uint32_t tiles = grid_tiles(cache_grid(selection->merged->base));
+    for (uint32_t tile = 0; tile < tiles; tile++) {
+        if (count_tile(plan, selection, tile, chunk, err) != 0)
             return -1;
-        plan->selected_by_tile[tile] = (uint64_t)selected;
-        plan->total += info->entries;
-        plan->selected += (uint64_t)selected;
-        if (selected > 0)
-            plan->cache_bytes += PAIR_FACTOR * (info->index_bytes + info->data_bytes);
     }
     plan->state_bytes = plan->selected * (POINT_BYTES + ANSWER_BYTES);
     plan->disk_bytes = plan->state_bytes + plan->cache_bytes;
     return 0;
 }
 
-int snapshot_plan(struct snapshot_plan *plan, const struct cache *cache,
+int snapshot_plan(struct snapshot_plan *plan, const struct merged *merged,
                   const struct run_parameters *parameters, struct ledger *ledger,
                   const char *retry_of, const struct control *control,
                   struct snapshot_progress *progress, struct error *err)
@@ -66,13 +84,14 @@ int snapshot_plan(struct snapshot_plan *plan, const struct cache *cache,
     struct selection selection;
     struct snapshot_plan made = {0};
     int result = -1;
-    if (selection_open(&selection, cache, parameters, ledger, retry_of, control, progress, err) !=
+    if (selection_open(&selection, merged, parameters, ledger, retry_of, control, progress, err) !=
         0)
         return -1;
     struct chunk *chunk = malloc(sizeof *chunk);
-    made.selected_by_tile =
-        calloc(grid_tiles(cache_manifest(cache)->grid), sizeof *made.selected_by_tile);
-    if (chunk == NULL || made.selected_by_tile == NULL)
+    uint32_t tiles = grid_tiles(cache_grid(merged->base));
+    made.selected_by_tile = calloc(tiles, sizeof *made.selected_by_tile);
+    made.folded_by_tile = calloc(tiles, sizeof *made.folded_by_tile);
+    if (chunk == NULL || made.selected_by_tile == NULL || made.folded_by_tile == NULL)
         error_memory(err, "the plan of the run");
     else
         result = count_tiles(&made, &selection, chunk, err);
@@ -88,6 +107,7 @@ int snapshot_plan(struct snapshot_plan *plan, const struct cache *cache,
 void snapshot_plan_free(struct snapshot_plan *plan)
 {
     free(plan->selected_by_tile);
+    free(plan->folded_by_tile);
     *plan = (struct snapshot_plan){0};
 }
 

@@ -1,20 +1,22 @@
-/* The snapshot: walk the pairs of the generation to refresh in tile order, choose the points to
- * ask, and write them as point files in equal shares. A pure function of generation and
- * parameters, so that a crash redoes it with the same bytes. */
+/* The snapshot: walk the generation to refresh and the learned points to fold into it in tile
+ * order, choose the points to ask, and write them as point files in equal shares. A pure function
+ * of the two and of the parameters, so that a crash redoes it with the same bytes. */
 #ifndef REFRESHD_STAGES_SNAPSHOT_H
 #define REFRESHD_STAGES_SNAPSHOT_H
 
-#include "cachefmt/cache.h"
 #include "stages/control.h"
 #include "stages/ledger.h"
+#include "stages/merged.h"
 
 struct snapshot_plan {
-    uint64_t total;             /* entries */
+    uint64_t total;             /* entries, learned ones among them */
     uint64_t selected;          /* points to ask */
-    uint64_t *selected_by_tile; /* owned: snapshot_plan_free */
-    uint64_t disk_bytes;        /* needed in all, estimated: the sum of the next two */
-    uint64_t state_bytes;       /* point files and answers */
-    uint64_t cache_bytes;       /* new pairs */
+    uint64_t folded;            /* learned entries that the generation does not have yet */
+    uint64_t *selected_by_tile; /* owned, as the next: snapshot_plan_free */
+    uint64_t *folded_by_tile;
+    uint64_t disk_bytes;  /* needed in all, estimated: the sum of the next two */
+    uint64_t state_bytes; /* point files and answers */
+    uint64_t cache_bytes; /* new pairs */
 };
 
 /* Progress for status, written by the snapshot's thread, read by anybody. */
@@ -24,7 +26,7 @@ struct snapshot_progress {
 
 /* snapshot_plan: count. retry_of names the run whose failures are asked again when
  * parameters->retry_failed. ERROR_CANCELED when control ends. control and progress may be NULL. */
-int snapshot_plan(struct snapshot_plan *plan, const struct cache *cache,
+int snapshot_plan(struct snapshot_plan *plan, const struct merged *merged,
                   const struct run_parameters *parameters, struct ledger *ledger,
                   const char *retry_of, const struct control *control,
                   struct snapshot_progress *progress, struct error *err);
@@ -37,7 +39,7 @@ int snapshot_check_space(const struct snapshot_plan *plan, const char *state_dir
 
 /* snapshot_write: write the point files into directory (emptied first), durable when it returns:
  * written under a temporary name, synced, renamed. Empty shares have no file. */
-int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
+int snapshot_write(const struct snapshot_plan *plan, const struct merged *merged,
                    const struct run_parameters *parameters, struct ledger *ledger,
                    const char *retry_of, const char *directory, const char run[RUN_ID_BYTES],
                    const struct control *control, struct snapshot_progress *progress,

@@ -1,5 +1,5 @@
-/* Which points of a generation a run asks: the one rule that planning and writing share. Internal
- * to stages/snapshot*.c.
+/* Which points a run asks: the one rule that planning and writing share, for learned entries as for
+ * others. Internal to stages/snapshot*.c.
  *
  *   selection_open(&selection, ...);
  *   for each tile: selection_tile(&selection, tile, err)
@@ -17,26 +17,27 @@ enum tile_choice {
 };
 
 struct selection {
-    const struct cache *cache;
+    const struct merged *merged;
     const struct run_parameters *parameters;
     const struct control *control;      /* NULL is allowed */
     struct snapshot_progress *progress; /* NULL is allowed */
     struct failure_walk *failures;      /* NULL: not only failures */
     uint32_t tile;
     enum tile_choice choice;
-    const struct pair *pair; /* NULL: nothing to fill */
-    const struct point *points;
-    bool all_found; /* every entry of the tile is found before */
-    struct pair_cursor cursor;
+    bool filling; /* there may be more to fill */
+    const struct point
+        *points;             /* of a tile whose entries are all asked and found; else NULL, and */
+    uint64_t row, rows;      /* what is left of them; */
+    struct merged_walk walk; /* the others are walked */
 };
 
-int selection_open(struct selection *selection, const struct cache *cache,
+int selection_open(struct selection *selection, const struct merged *merged,
                    const struct run_parameters *parameters, struct ledger *ledger,
                    const char *retry_of, const struct control *control,
                    struct snapshot_progress *progress, struct error *err);
 void selection_close(struct selection *selection);
 
-/* selection_choice: as much as the manifest alone tells. */
+/* selection_choice: as much as the manifests alone tell. */
 enum tile_choice selection_choice(const struct selection *selection, uint32_t tile);
 
 /* selection_tile: stand before the tile's first entry. */

@@ -21,7 +21,7 @@ static int mismatch(const struct selection *selection, struct error *err)
 /* Fill one share, over tile borders. */
 static int fill_share(struct selection *selection, struct point_file *file, struct error *err)
 {
-    uint32_t tiles = grid_tiles(cache_manifest(selection->cache)->grid);
+    uint32_t tiles = grid_tiles(cache_grid(selection->merged->base));
     uint32_t have = 0;
     while (have < file->count) {
         int64_t count = selection_fill(selection, file->codes + have, file->old_outcomes + have,
@@ -44,7 +44,7 @@ static int check_end(struct selection *selection, struct error *err)
 {
     uint64_t code;
     uint8_t outcome;
-    uint32_t tiles = grid_tiles(cache_manifest(selection->cache)->grid);
+    uint32_t tiles = grid_tiles(cache_grid(selection->merged->base));
     for (;;) {
         int64_t count = selection_fill(selection, &code, &outcome, 1, err);
         if (count != 0)
@@ -113,7 +113,7 @@ static int move_into_place(const char *temporary, const char *directory, struct 
     return result;
 }
 
-int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
+int snapshot_write(const struct snapshot_plan *plan, const struct merged *merged,
                    const struct run_parameters *parameters, struct ledger *ledger,
                    const char *retry_of, const char *directory, const char run[RUN_ID_BYTES],
                    const struct control *control, struct snapshot_progress *progress,
@@ -127,7 +127,7 @@ int snapshot_write(const struct snapshot_plan *plan, const struct cache *cache,
     if (durable_remove_directory(temporary, err) != 0 ||
         durable_remove_directory(directory, err) != 0 ||
         durable_make_directory(temporary, err) != 0 ||
-        selection_open(&selection, cache, parameters, ledger, retry_of, control, progress, err) !=
+        selection_open(&selection, merged, parameters, ledger, retry_of, control, progress, err) !=
             0)
         goto out;
     result = write_shares(&selection, plan->selected, temporary, run, err);

@@ -393,7 +393,7 @@ static void record_run(const struct rig *rig, struct rig_run *run)
         selected[tile] = run->first_ordinal_of_tile[tile + 1] - run->first_ordinal_of_tile[tile];
     if (ledger_open(&run->ledger, rig->ledger, &err) != 0 ||
         ledger_run_begin(run->ledger, &run->run, &err) != 0 ||
-        ledger_snapshot_done(run->ledger, &counts, selected, run->tiles, &err) != 0 ||
+        ledger_snapshot_done(run->ledger, &counts, selected, NULL, run->tiles, &err) != 0 ||
         ledger_run(run->ledger, &run->run, &err) != 1)
         fail_msg("%s", err.message);
     free(selected);

@@ -91,7 +91,7 @@ static void begin_refresh(const char *id, uint64_t points)
     uint64_t by_tile[TILES] = {0};
     by_tile[300] = points;
     begin(id);
-    assert_int_equal(ledger_snapshot_done(ledger, &counts, by_tile, TILES, NULL), 0);
+    assert_int_equal(ledger_snapshot_done(ledger, &counts, by_tile, NULL, TILES, NULL), 0);
 }
 
 static void end_run(const char *id, enum run_result result)
@@ -203,7 +203,7 @@ static void commits_need_a_run_in_refresh(void **state)
     assert_int_equal(err.code, ERROR_STATE);
     struct run_counts wrong = {.total = 3, .selected = 3};
     uint64_t by_tile[TILES] = {0};
-    assert_int_equal(ledger_snapshot_done(ledger, &wrong, by_tile, TILES, &err), -1);
+    assert_int_equal(ledger_snapshot_done(ledger, &wrong, by_tile, NULL, TILES, &err), -1);
 }
 
 static void the_snapshot_is_recorded(void **state)

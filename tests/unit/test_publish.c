@@ -48,10 +48,11 @@ static struct tile_record rebuild(struct bench *bench, uint32_t tile)
 {
     struct error err;
     struct tile_record record;
+    struct merged merged = {.base = bench->run.base};
     struct rebuild_settings settings = {
         .cache_directory = bench->rig->cache,
         .answers_directory = bench->rig->answers,
-        .base = bench->run.base,
+        .merged = &merged,
         .ledger = bench->run.ledger,
         .control = &bench->control,
         .generation = 2,

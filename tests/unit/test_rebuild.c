@@ -19,6 +19,7 @@
 struct bench {
     struct rig *rig;
     struct rig_run run;
+    struct merged merged;
     struct control control;
     struct rebuild_settings settings;
 };
@@ -29,10 +30,11 @@ static void set_up(struct bench *bench)
     bench->rig = rig_open(COUNT);
     bench->rig->parameters.shares = SHARES;
     rig_run_open(bench->rig, &bench->run);
+    bench->merged.base = bench->run.base;
     bench->settings = (struct rebuild_settings){
         .cache_directory = bench->rig->cache,
         .answers_directory = bench->rig->answers,
-        .base = bench->run.base,
+        .merged = &bench->merged,
         .ledger = bench->run.ledger,
         .control = &bench->control,
         .generation = 2,

@@ -23,6 +23,7 @@ static const char run[RUN_ID_BYTES] = "20261121T020000Z-1f3a";
 static char root[200];
 static char cache_directory[240], state_directory[240], points_directory[260];
 static struct cache *cache;
+static struct merged merged;
 static struct ledger *ledger;
 static struct run_parameters everything = {.cutoff = UINT32_MAX, .shares = SHARES};
 
@@ -108,6 +109,7 @@ static int open_all(void **state)
         cache_open(&cache, cache_directory, NULL, NULL) != 0 ||
         ledger_open(&ledger, path, NULL) != 0)
         return -1;
+    merged.base = cache;
     return 0;
 }
 
@@ -152,7 +154,7 @@ static struct snapshot_plan make_plan(const struct run_parameters *parameters, c
 {
     struct snapshot_plan plan;
     struct error err = {0};
-    if (snapshot_plan(&plan, cache, parameters, ledger, retry_of, NULL, progress, &err) != 0)
+    if (snapshot_plan(&plan, &merged, parameters, ledger, retry_of, NULL, progress, &err) != 0)
         fail_msg("%s", err.message);
     uint64_t sum = 0;
     for (uint32_t tile = 0; tile < 576; tile++)
@@ -167,8 +169,8 @@ static struct snapshot_plan make_plan(const struct run_parameters *parameters, c
 static int write_plan(const struct snapshot_plan *plan, const struct run_parameters *parameters,
                       const char *retry_of, const struct control *control, struct error *err)
 {
-    return snapshot_write(plan, cache, parameters, ledger, retry_of, points_directory, run, control,
-                          NULL, err);
+    return snapshot_write(plan, &merged, parameters, ledger, retry_of, points_directory, run,
+                          control, NULL, err);
 }
 
 /* Read all point files back and compare with what is expected. */
@@ -278,7 +280,7 @@ static void fail_some(const char *id)
     size_t kept = 0;
     (void)snprintf(record.id, sizeof record.id, "%s", id);
     assert_int_equal(ledger_run_begin(ledger, &record, NULL), 0);
-    assert_int_equal(ledger_snapshot_done(ledger, &counts, by_tile, 576, NULL), 0);
+    assert_int_equal(ledger_snapshot_done(ledger, &counts, by_tile, NULL, 576, NULL), 0);
     assert_int_equal(answer_batch_create(&batch, 0, NULL), 0);
     for (uint32_t i = 3; i < expected.count; i += 7) {
         struct settled_answer answer = {
@@ -308,7 +310,7 @@ static void failures_are_asked_again_alone(void **state)
     assert_int_equal(write_plan(&plan, &parameters, "one", NULL, NULL), 0);
     assert_files(&parameters);
     snapshot_plan_free(&plan);
-    assert_int_equal(snapshot_plan(&plan, cache, &parameters, ledger, "never", NULL, NULL, &err),
+    assert_int_equal(snapshot_plan(&plan, &merged, &parameters, ledger, "never", NULL, NULL, &err),
                      -1);
     assert_int_equal(err.code, ERROR_MISSING);
 }
@@ -340,7 +342,7 @@ static void a_stop_ends_it_without_files(void **state)
     assert_int_equal(access(points_directory, F_OK), -1);
     snapshot_plan_free(&plan);
     parameters.cutoff = CUTOFF;
-    assert_int_equal(snapshot_plan(&plan, cache, &parameters, ledger, NULL, &control, NULL, &err),
+    assert_int_equal(snapshot_plan(&plan, &merged, &parameters, ledger, NULL, &control, NULL, &err),
                      -1);
     assert_int_equal(err.code, ERROR_CANCELED);
 }
