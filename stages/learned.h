@@ -50,6 +50,12 @@ int learned_drop_published(struct learned *learned, const struct cache *cache, c
 int learned_freeze(struct learned *learned, struct grid grid, const char *directory,
                    uint64_t *count, struct error *err);
 
+/* learned_each: call for each entry that a freeze would take, as of one moment, in the order of
+ * their codes. Slices are valid during the call. A result other than 0 ends the walk and is
+ * returned. */
+typedef int learned_callback(void *context, const struct entry *entry, struct error *err);
+int learned_each(struct learned *learned, learned_callback *call, void *context, struct error *err);
+
 int learned_reader_open(struct learned_reader **out, struct learned *learned, struct error *err);
 void learned_reader_close(struct learned_reader *reader); /* NULL is allowed */
 

@@ -26,34 +26,18 @@ struct freeze {
 
 /* --- out of the table ---------------------------------------------------------------------- */
 
-static int sort_row(struct freeze *freeze, MDB_val key, MDB_val value, struct error *err)
+static int sort_row(void *context, const struct entry *entry, struct error *err)
 {
-    struct entry entry;
-    if (learned_decode(freeze->learned, key, value, &entry, err) != 0)
-        return -1;
-    if (learned_is_memory(&entry))
-        return 0;
+    struct freeze *freeze = context;
     freeze->count++;
-    return sorter_add(freeze->sorter, grid_tile(freeze->manifest->grid, entry.point), &entry, err);
+    return sorter_add(freeze->sorter, grid_tile(freeze->manifest->grid, entry->point), entry, err);
 }
 
 static int sort_rows(struct freeze *freeze, struct error *err)
 {
-    struct learned_reader *reader;
-    MDB_val key, value;
-    if (learned_reader_open(&reader, freeze->learned, err) != 0)
+    if (learned_each(freeze->learned, sort_row, freeze, err) != 0)
         return -1;
-    int result = learned_begin(reader, err);
-    if (result == 0) {
-        int got;
-        while ((got = mdb_cursor_get(reader->cursor, &key, &value, MDB_NEXT)) == 0 && result == 0)
-            result = sort_row(freeze, key, value, err);
-        if (result == 0 && got != MDB_NOTFOUND)
-            result = learned_error(freeze->learned, got, "read", err);
-        learned_end(reader);
-    }
-    learned_reader_close(reader);
-    return result != 0 ? -1 : sorter_finish(freeze->sorter, err);
+    return sorter_finish(freeze->sorter, err);
 }
 
 /* --- into pairs ---------------------------------------------------------------------------- */

@@ -121,6 +121,50 @@ int fold_forget(struct line *line, struct run_input *input, struct folded_set *f
     return fold_remove(line, err);
 }
 
+/* --- the forecast ------------------------------------------------------------------------ */
+
+/* A folded entry takes about this much in the folded set, and in its new pair. */
+#define ENTRY_BYTES 64
+
+struct forecast {
+    const struct cache *base;
+    const struct run_parameters *parameters;
+    struct snapshot_plan *plan;
+};
+
+static int forecast_entry(void *context, const struct entry *entry, struct error *err)
+{
+    struct forecast *forecast = context;
+    const struct run_parameters *parameters = forecast->parameters;
+    struct snapshot_plan *plan = forecast->plan;
+    uint32_t tile = grid_tile(cache_grid(forecast->base), entry->point);
+    if (parameters->some_tiles && (parameters->tiles[tile / 8] >> tile % 8 & 1) == 0)
+        return 0;
+    int effect = merged_effect(forecast->base, tile, entry, err);
+    if (effect <= MERGED_NOTHING)
+        return effect;
+    bool asked = effect == MERGED_ADDS && !parameters->retry_failed &&
+                 (parameters->cutoff == UINT32_MAX || entry->refreshed_at < parameters->cutoff);
+    plan->total += effect == MERGED_ADDS;
+    plan->folded++;
+    plan->folded_by_tile[tile]++;
+    plan->selected += asked;
+    plan->selected_by_tile[tile] += asked;
+    plan->disk_bytes += (uint64_t)2 * ENTRY_BYTES;
+    return 0;
+}
+
+int fold_forecast(struct line *line, const struct cache *base,
+                  const struct run_parameters *parameters, struct snapshot_plan *plan,
+                  struct error *err)
+{
+    struct forecast forecast = {base, parameters, plan};
+    struct learned *learned = line->settings.learned;
+    if (learned == NULL || learned_count(learned) == 0)
+        return 0;
+    return learned_each(learned, forecast_entry, &forecast, err);
+}
+
 /* --- both -------------------------------------------------------------------------------- */
 
 int run_input_open(struct run_input *out, struct line *line, const struct run_record *run,

@@ -165,6 +165,12 @@ int fold_forget(struct line *line, struct run_input *input, struct folded_set *f
 
 int fold_remove(struct line *line, struct error *err);
 
+/* fold_forecast: add to the plan of a generation alone what the learned points of this moment would
+ * add to it; nothing is written. */
+int fold_forecast(struct line *line, const struct cache *base,
+                  const struct run_parameters *parameters, struct snapshot_plan *plan,
+                  struct error *err);
+
 /* --- line_clean.c ----------------------------------------------------------------- */
 
 /* clean_up: remove what belongs to no run: point files, answers, unpublished pairs. */

@@ -294,6 +294,8 @@ struct rounds {
 static void report_geocoder(struct refresh *refresh, struct rounds *rounds, double now)
 {
     struct line *line = refresh->line;
+    if (refresh->pool == NULL) /* nothing is left to ask */
+        return;
     struct circuit_view circuit = geocode_circuit(refresh->pool);
     struct limiter_view pace = limiter_look(line->limiter, now);
     if (circuit.open && rounds->unreachable_since == 0) {

@@ -60,11 +60,6 @@ static int plan_with(struct line *line, const struct cache *cache,
     return snapshot_plan(plan, &merged, parameters, line->ledger, last, NULL, NULL, err);
 }
 
-static uint64_t learned_entries(const struct line *line)
-{
-    return line->settings.learned != NULL ? learned_count(line->settings.learned) : 0;
-}
-
 static int describe_run(struct line *line, const struct manifest *base,
                         const struct run_parameters *parameters, uint32_t now,
                         struct run_record *run, struct error *err)
@@ -113,9 +108,10 @@ int line_start(struct line *line, const struct run_parameters *parameters, char 
     set_cutoff(&asked, now);
     if (cache_open(&cache, line->settings.cache_directory, NULL, err) != 0)
         return -1;
-    if (plan_with(line, cache, &asked, &plan, err) != 0)
+    if (plan_with(line, cache, &asked, &plan, err) != 0 ||
+        (plan.selected == 0 && fold_forecast(line, cache, &asked, &plan, err) != 0))
         goto out;
-    if (plan.selected == 0 && learned_entries(line) == 0) {
+    if (plan.selected == 0 && plan.folded == 0) {
         *nothing = true;
         result = 0;
         goto out;
@@ -208,9 +204,13 @@ int line_plan(struct line *line, const struct run_parameters *parameters, struct
     if (cache_open(&cache, line->settings.cache_directory, NULL, err) != 0)
         return -1;
     int result = plan_with(line, cache, &asked, &snapshot, err);
+    if (result == 0)
+        result = fold_forecast(line, cache, &asked, &snapshot, err);
     cache_close(cache);
-    if (result != 0)
+    if (result != 0) {
+        snapshot_plan_free(&snapshot);
         return -1;
+    }
     struct line_plan out = {
         .points = snapshot.selected,
         .carried = snapshot.total - snapshot.selected,

@@ -18,34 +18,42 @@ static bool folded_wins(const struct entry *entry, const struct entry *folded)
 
 /* --- counting ------------------------------------------------------------------------ */
 
-/* The generation's entry at a point: 1, 0, -1. */
-static int find_entry(const struct pair *pair, const struct quadtree *tree, struct point point,
-                      struct entry *out, struct error *err)
+static int effect(const struct pair *base, const struct entry *entry, struct error *err)
 {
-    size_t row = quadtree_lower_bound(tree, morton_encode(point));
-    if (row == tree->count || tree->points[row].lat != point.lat ||
-        tree->points[row].lon != point.lon)
-        return 0;
-    return pair_entry(pair, row, out, err) == 0 ? 1 : -1;
+    const struct quadtree *tree;
+    struct entry before;
+    if (base == NULL)
+        return MERGED_ADDS;
+    if (pair_quadtree(base, &tree, err) != 0)
+        return -1;
+    size_t row = quadtree_lower_bound(tree, morton_encode(entry->point));
+    if (row == tree->count || tree->points[row].lat != entry->point.lat ||
+        tree->points[row].lon != entry->point.lon)
+        return MERGED_ADDS;
+    if (pair_entry(base, row, &before, err) != 0)
+        return -1;
+    return folded_wins(&before, entry) ? MERGED_RENEWS : MERGED_NOTHING;
+}
+
+int merged_effect(const struct cache *base, uint32_t tile, const struct entry *entry,
+                  struct error *err)
+{
+    return effect(cache_pair(base, tile), entry, err);
 }
 
 static int count_both(const struct pair *base, const struct pair *folded, struct merged_tile *out,
                       struct error *err)
 {
-    const struct quadtree *tree;
     struct pair_cursor cursor;
     struct entry entry;
-    struct entry before;
     int more;
-    if (pair_quadtree(base, &tree, err) != 0)
-        return -1;
     pair_walk(&cursor, folded, 0);
     while ((more = pair_next_date(&cursor, &entry, err)) > 0) {
-        int found = find_entry(base, tree, entry.point, &before, err);
-        if (found < 0)
+        int does = effect(base, &entry, err);
+        if (does < 0)
             return -1;
-        out->entries += found == 0;
-        out->folded += found == 0 || folded_wins(&before, &entry);
+        out->entries += does == MERGED_ADDS;
+        out->folded += does != MERGED_NOTHING;
     }
     return more;
 }

@@ -22,6 +22,11 @@ struct merged {
 /* merged_folded: the folded pair of a tile, or NULL. */
 const struct pair *merged_folded(const struct merged *merged, uint32_t tile);
 
+/* merged_effect: what one entry does when it is laid over a tile of a generation; -1 on error. */
+enum merged_effect { MERGED_NOTHING, MERGED_RENEWS, MERGED_ADDS };
+int merged_effect(const struct cache *base, uint32_t tile, const struct entry *entry,
+                  struct error *err);
+
 struct merged_tile {
     uint64_t entries; /* that a walk gives */
     uint64_t folded;  /* of them from the folded pair: new points and newer entries */
