@@ -44,7 +44,7 @@ LIB_SOURCES := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/geocoder/gazetteer/embed.o
 DAEMON_SOURCES := $(filter-out daemon/refreshctl%.c,$(wildcard daemon/*.c))
 CTL_SOURCES := $(wildcard daemon/refreshctl*.c) daemon/protocol.c
-DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(BUILD)/%.o)
+DAEMON_OBJECTS := $(DAEMON_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/daemon/dashboard/embed.o
 CTL_OBJECTS := $(CTL_SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/librefreshd.a
 
@@ -140,6 +140,18 @@ $(BUILD)/libgeocache.pc: geocache/libgeocache.pc.in
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@VERSION@|$(GEOCACHE_VERSION)|' -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|' $< >$@
+
+# --- the dashboard: its parts -> one page -> bytes of refreshd ---------------------
+DASHBOARD := $(BUILD)/generated/dashboard
+DASHBOARD_PARTS := $(wildcard daemon/dashboard/*.html daemon/dashboard/*.txt daemon/dashboard/*.sh \
+	daemon/dashboard/style/*.css daemon/dashboard/script/*.js)
+$(DASHBOARD).html $(DASHBOARD).html.gz $(DASHBOARD).h &: $(DASHBOARD_PARTS)
+	@mkdir -p $(@D)
+	@echo "  MAKE $(DASHBOARD).html"
+	$(Q)daemon/dashboard/assemble.sh daemon/dashboard $(DASHBOARD)
+
+$(BUILD)/daemon/dashboard/embed.o: $(DASHBOARD).html $(DASHBOARD).html.gz
+$(BUILD)/daemon/http_dashboard.o: $(DASHBOARD).h
 
 # --- tests --------------------------------------------------------------------
 # One cmocka program for each tests/unit/test_*.c; a refreshd whose table of providers has the stub

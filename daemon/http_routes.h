@@ -8,4 +8,12 @@ http_route http_route_reverse; /* http_reverse.c */
 http_route http_route_status;  /* http_health.c */
 http_route http_route_healthz; /* http_health.c */
 
+http_route http_route_dashboard; /* http_dashboard.c */
+
+/* http_api.c: what the dashboard shows, in JSON (daemon/dashboard/DESIGN.md) */
+http_route http_route_api_status; /* the document of status --json */
+http_route http_route_api_tiles;  /* figures of every tile and its progress in the run */
+http_route http_route_api_history;
+http_route http_route_api_generations;
+
 #endif

@@ -12,6 +12,7 @@
 struct metrics;
 struct metrics_shard;
 struct census;
+struct api_cache;
 struct history;
 
 /* Settings that a reload changes while lookups go on. */
@@ -33,6 +34,7 @@ struct http_services {
     struct metrics *metrics;
     struct census *census;   /* ages and counts by tile of the published generation */
     struct history *history; /* throughput of the last hour */
+    struct api_cache *documents;
 };
 
 /* One thread's own: made by the server when the thread serves its first request. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/api_cache.h"
 #include "daemon/census.h"
 #include "daemon/folded.h"
 #include "daemon/geocoder_config.h"
@@ -24,6 +25,7 @@ struct serving {
     struct learner *learner;
     struct metrics *metrics;
     struct history *history;
+    struct api_cache *documents;
     uv_timer_t sampler;
     bool sampling;
     struct http_services services;
@@ -196,6 +198,7 @@ static int open_http(struct serving *serving, struct error *err)
         .metrics = serving->metrics,
         .census = serving->census,
         .history = serving->history,
+        .documents = serving->documents,
     };
     struct http_settings settings = {
         .listen = config->http.listen,
@@ -220,7 +223,7 @@ static int open_parts(struct serving *serving, struct error *err)
         return 0;
     if (lookups_open(&serving->lookups, serving->follower, settings->learned, err) != 0 ||
         metrics_create(&serving->metrics, err) != 0 || open_census(serving, err) != 0 ||
-        open_history(serving, err) != 0)
+        open_history(serving, err) != 0 || api_cache_create(&serving->documents, err) != 0)
         return -1;
     serving_reload(serving, settings->config);
     if (open_http(serving, err) != 0)
@@ -252,6 +255,7 @@ void serving_close(struct serving *serving)
     if (serving == NULL)
         return;
     http_close(serving->http);
+    api_cache_free(serving->documents);
     close_history(serving);
     close_census(serving);
     metrics_free(serving->metrics);

@@ -2,8 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-
-enum share_state { SHARE_FREE, SHARE_CLAIMED, SHARE_FINISHED };
+#include <string.h>
 
 struct claims {
     pthread_mutex_t mutex;
@@ -78,4 +77,11 @@ uint32_t claims_active(struct claims *claims)
     uint32_t active = claims->active;
     (void)pthread_mutex_unlock(&claims->mutex);
     return active;
+}
+
+void claims_copy(struct claims *claims, unsigned char *out)
+{
+    (void)pthread_mutex_lock(&claims->mutex);
+    memcpy(out, claims->state, claims->shares);
+    (void)pthread_mutex_unlock(&claims->mutex);
 }

@@ -11,6 +11,8 @@
 
 struct claims;
 
+enum share_state { SHARE_FREE, SHARE_CLAIMED, SHARE_FINISHED };
+
 /* claims_create: shares in the pool; done[i] tells which are finished already (NULL = none). */
 int claims_create(struct claims **out, uint32_t shares, const bool *done, struct error *err);
 void claims_free(struct claims *claims); /* NULL is allowed */
@@ -26,5 +28,8 @@ void claims_finish(struct claims *claims, uint32_t share);
 
 /* claims_active: shares claimed and not finished. */
 uint32_t claims_active(struct claims *claims);
+
+/* claims_copy: the state of every share (enum share_state) as of now, into out[shares]. */
+void claims_copy(struct claims *claims, unsigned char *out);
 
 #endif

@@ -127,6 +127,27 @@ int line_set(struct line *line, const struct line_change *change, struct error *
 
 void line_status(struct line *line, struct line_status *status);
 
+/* line_tiles: what the active run has done, tile by tile. 1 = *out filled, the caller frees it with
+ * line_tiles_free; 0 = no run is at its tiles (there is none, or it still takes the snapshot), -1.
+ * Cheap while a run works; of one that is paused the ledger is read. Any thread. */
+enum line_tile_state {
+    LINE_TILE_OUTSIDE, /* the run asks nothing there */
+    LINE_TILE_WAITING,
+    LINE_TILE_ASKING,
+    LINE_TILE_REBUILT,
+};
+struct line_tile {
+    enum line_tile_state state;
+    double done; /* share of its points whose point files are answered, 0 to 1 */
+};
+struct line_tiles {
+    char run[RUN_ID_BYTES];
+    struct grid grid;
+    struct line_tile *tiles; /* grid_tiles(grid) of them */
+};
+int line_tiles(struct line *line, struct line_tiles *out, struct error *err);
+void line_tiles_free(struct line_tiles *tiles); /* zeroes it */
+
 /* line_is_active: a run exists (also paused or held): the cache must not be changed by others. */
 bool line_is_active(struct line *line);
 

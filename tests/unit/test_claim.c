@@ -44,6 +44,21 @@ static void gives_the_lowest_share_that_is_free(void **state)
     claims_free(NULL);
 }
 
+static void the_state_of_all_shares_can_be_copied(void **state)
+{
+    (void)state;
+    const bool done[4] = {false, true, false, false};
+    const unsigned char expected[4] = {SHARE_CLAIMED, SHARE_FINISHED, SHARE_FINISHED, SHARE_FREE};
+    unsigned char copy[4];
+    struct claims *claims = make_claims(4, done);
+    assert_int_equal(next(claims), 0);
+    assert_int_equal(next(claims), 2);
+    claims_finish(claims, 2);
+    claims_copy(claims, copy);
+    assert_memory_equal(copy, expected, sizeof expected);
+    claims_free(claims);
+}
+
 static void ending_what_is_not_claimed_does_nothing(void **state)
 {
     (void)state;
@@ -103,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_lowest_share_that_is_free),
+        cmocka_unit_test(the_state_of_all_shares_can_be_copied),
         cmocka_unit_test(ending_what_is_not_claimed_does_nothing),
         cmocka_unit_test(every_share_is_finished_by_one_thread),
     };

@@ -94,7 +94,7 @@ function generationRow(row) {
         number.append(make("span", { class: "tag" }, "current"));
     return make("tr", { "data-generation": row.generation },
         number,
-        make("td", {}, formatTime(row.published)),
+        make("td", { title: formatTime(row.published) }, formatDate(row.published)),
         make("td", { class: "wide" }, row.run || "import"),
         make("td", { class: "number" }, formatCount(row.entries)),
         make("td", { class: "number wide" }, formatBytes(row.bytes)));
@@ -112,7 +112,8 @@ function showGenerations(document) {
 
 function showLegend(world, colour) {
     const age = world.complete ? "by mean age of their entries" : "by mean age, still being counted";
-    setText(byId("map-aside"), colour === "age" ? age : "by progress of the run");
+    const progress = world.run === null ? "by the generation that built them" : "by progress of the run";
+    setText(byId("map-aside"), colour === "age" ? age : progress);
     byId("legend").replaceChildren(...legendRows(world, colour).map(({ fill, text, step }) =>
         make("li", { class: step ? "step" : null }, make("i", { "data-fill": fill, "aria-hidden": "true" }), text)));
 }

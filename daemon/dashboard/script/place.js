@@ -1,16 +1,5 @@
 /* A place: the tile's figures, and what a lookup says. */
 
-const EARTH_RADIUS = 6371008.8; /* metres */
-
-/* distanceBetween: great-circle, metres. */
-function distanceBetween(aLat, aLon, bLat, bLon) {
-    const radians = (degrees) => (degrees * Math.PI) / 180;
-    const half = (angle) => Math.sin(radians(angle) / 2) ** 2;
-    const chord = half(bLat - aLat) +
-        Math.cos(radians(aLat)) * Math.cos(radians(bLat)) * half(bLon - aLon);
-    return 2 * EARTH_RADIUS * Math.asin(Math.min(1, Math.sqrt(chord)));
-}
-
 /* readDegrees: a coordinate as people type it; NaN when it is none. */
 function readDegrees(text, limit) {
     const value = /^\s*[-+]?\d+(\.\d*)?\s*$/.test(text) ? Number(text) : NaN;
@@ -18,9 +7,8 @@ function readDegrees(text, limit) {
 }
 
 /* hitLines: the parts of an answer that people look at first. */
-function hitLines(place, lat, lon) {
-    const distance = distanceBetween(lat, lon, Number(place.lat), Number(place.lon));
-    const facts = [`${formatDistance(distance)} away`];
+function hitLines(place) {
+    const facts = [`${formatDistance(place.distance_m)} away`];
     if (place.refreshed_at > 0)
         facts.push(`refreshed ${formatAge(nowUnix() - place.refreshed_at)} ago`);
     else if (place.refreshed_at === 0)
@@ -44,7 +32,7 @@ async function lookUp(lat, lon) {
             make("p", { class: "label" }, "No address near here"),
             make("p", { class: "facts" }, formatPoint(lat, lon)),
         ];
-    return hitLines(place, lat, lon);
+    return hitLines(place);
 }
 
 /* makePlace: the card beside the map. */

@@ -67,6 +67,7 @@ function headlineOf(status) {
 
 function showFigures(status) {
     const on = status.run !== null;
+    show(byId("figures"), on);
     const rate = status.rate > 0 ? `limit ${formatRate(status.rate)}` : "no limit";
     setText(byId("rate"), on ? formatRate(status.points_per_s) : UNKNOWN);
     setText(byId("rate-more"), on ? rate : "");
