@@ -194,7 +194,8 @@ $(BUILD)/tests/stub_geocoder: $(STUB_OBJECTS)
 	@echo "  LD   $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs libuv libcjson libnghttp2 libssl libcrypto) -lm
 
-E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so $(BUILD)/tests/stub_geocoder
+E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so $(BUILD)/tests/stub_geocoder \
+	$(BUILD)/places/make_learned
 .PRECIOUS: $(BUILD)/%.o
 .PHONY: test-programs unit e2e
 test-programs: all $(UNIT_PROGRAMS) $(E2E_PROGRAMS)

@@ -40,6 +40,7 @@ static int open_line(struct daemon *daemon, struct error *err)
     };
     if (serving_learned(&daemon->learned, config, err) != 0)
         return -1;
+    settings.learned = daemon->learned;
     return line_open(&daemon->line, &settings, err);
 }
 
