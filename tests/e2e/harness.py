@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -42,6 +43,13 @@ def make_points(count, seed=1, clusters=40):
         lat, lon = centres[rng.randrange(clusters)]
         points.add((int(rng.gauss(lat, 0.2) * 1e7), int(rng.gauss(lon, 0.2) * 1e7)))
     return sorted(points)
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def degrees(value):
