@@ -32,6 +32,7 @@ static int open_line(struct daemon *daemon, struct error *err)
         .keep_generations = config->cache.keep_generations,
         .geocoder = geocoder_config(config),
         .retries = config->geocoder.retries,
+        .rate = config->geocoder.rate,
         .gate = {.max_lost = config->gate.max_lost,
                  .max_country_changed = config->gate.max_country_changed,
                  .max_changed = config->gate.max_changed,

@@ -1,5 +1,6 @@
 /* Inside the geocode station: the pool of workers, one worker's open shares, and the transport
- * that carries requests. Private to geocode*.c.
+ * that carries requests. Private to geocode*.c;
+ * requests, transports and geocode_tell.c serve the learner as well.
  *
  * Locks: geocode_pool.lock guards `workers[].state`, `orphans` and `dropped`; the circuit, the
  * budget and the atomics look after themselves; everything else in a worker belongs to its own
@@ -227,6 +228,20 @@ size_t retry_take(struct worker *worker, struct question *questions, size_t limi
 
 /* retry_forget: drop all of them. */
 void retry_forget(struct worker *worker);
+
+/* --- geocode_tell.c ---------------------------------------------------------- */
+
+/* answer_is_refused: no connection could be made: the question was never put. */
+bool answer_is_refused(const struct answer *answer);
+
+/* answer_is_broken: there was a connection, but no whole reply. */
+bool answer_is_broken(const struct answer *answer);
+
+/* tell_everybody: circuit, limiter and figures (NULL is allowed) learn what came of a request. True
+ * when the circuit closed. */
+bool tell_everybody(struct circuit *circuit, struct limiter *limiter,
+                    struct geocode_figures *figures, double now, const struct request *request,
+                    const struct answer *answers);
 
 /* --- geocode_share.c --------------------------------------------------------- */
 

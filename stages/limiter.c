@@ -17,6 +17,7 @@
 #define RATE_USED 0.965
 #define DEADLINE_USED 0.95
 #define SHORTEST_WAIT 1e-4
+#define KEPT_LATE 0.02 /* seconds that something is kept for somebody who comes late */
 
 struct limiter {
     pthread_mutex_t mutex; /* guards everything */
@@ -26,9 +27,12 @@ struct limiter {
     struct recent recent;
     double target; /* when to be done; 0 = no deadline */
     uint64_t left;
-    double pace; /* of the deadline, kept for when more is asked than was left */
-    double mark; /* moment of the last chunk on an even schedule */
-    double debt; /* its points, to be waited for */
+    double pace;         /* of the deadline, kept for when more is asked than was left */
+    double mark;         /* moment of the last chunk on an even schedule */
+    double debt;         /* its points, to be waited for */
+    double kept_until;   /* nothing is granted but urgent points */
+    double others_until; /* nothing urgent is granted while owed */
+    double owed;         /* points granted so while others waited: their turn is next */
 };
 
 struct limiter *limiter_create(void)
@@ -138,6 +142,19 @@ static double wait_for(struct limiter *limiter, double now, double points)
     return isinf(limit) ? 0 : recent_wait(&limiter->recent, now, points, fmax(limit, points));
 }
 
+/* How long nothing is granted to those who aren't urgent; 0 = not at all. While they are owed their
+ * turn, they are waited for. */
+static double wait_unless_urgent(struct limiter *limiter, double now, double points)
+{
+    double until = fmax(wait_for(limiter, now, points), limiter->kept_until - now);
+    if (until <= 0)
+        return 0;
+    until = fmax(until, SHORTEST_WAIT);
+    if (limiter->owed > 0 && most(limiter) <= deadline_pace(limiter, now))
+        limiter->others_until = now + until + KEPT_LATE;
+    return until;
+}
+
 static size_t take(struct limiter *limiter, double now, size_t wanted, double *wait)
 {
     double deadline = deadline_pace(limiter, now);
@@ -145,9 +162,9 @@ static size_t take(struct limiter *limiter, double now, size_t wanted, double *w
     size_t granted = wanted;
     if (!isinf(pace) && (double)wanted > chunk_of(limiter, pace))
         granted = (size_t)chunk_of(limiter, pace);
-    double until = wait_for(limiter, now, (double)granted);
+    double until = wait_unless_urgent(limiter, now, (double)granted);
     if (until > 0) {
-        *wait = fmax(until, SHORTEST_WAIT);
+        *wait = until;
         return 0;
     }
     if (!isinf(deadline))
@@ -155,6 +172,44 @@ static size_t take(struct limiter *limiter, double now, size_t wanted, double *w
     limiter->left -= granted < limiter->left ? granted : limiter->left;
     limiter->mark = isinf(pace) ? now : fmax(next_moment(limiter, now), now - TOLERANCE);
     limiter->debt = isinf(pace) ? 0 : (double)granted;
+    recent_add(&limiter->recent, now, (double)granted);
+    limiter->owed = fmax(limiter->owed - (double)granted, 0);
+    return granted;
+}
+
+/* How long nothing urgent is granted. */
+static double wait_if_urgent(struct limiter *limiter, double now, double limit)
+{
+    double until = limiter->backoff.quiet_until - now;
+    if (isinf(limit))
+        return until;
+    until = fmax(until, recent_wait(&limiter->recent, now, 1, fmax(limit, 1)));
+    if (limit < 1) /* less than one in the second that is counted: as spaced as all others */
+        until = fmax(until, limiter->mark + limiter->debt / (limit * RATE_USED) - now);
+    return limiter->owed > 0 ? fmax(until, limiter->others_until - now) : until;
+}
+
+static size_t take_urgent(struct limiter *limiter, double now, size_t wanted, double *wait)
+{
+    double limit = most(limiter);
+    size_t granted = (double)wanted <= limit ? wanted : (size_t)fmax(floor(limit), 1);
+    double until = wait_if_urgent(limiter, now, limit);
+    if (until > 0) {
+        *wait = fmax(until, SHORTEST_WAIT);
+        if (limiter->owed == 0)
+            limiter->kept_until = fmax(limiter->kept_until, now + *wait + KEPT_LATE);
+        return 0;
+    }
+    while (granted > 1 && !isinf(limit) &&
+           recent_wait(&limiter->recent, now, (double)granted, limit) > 0)
+        granted /= 2;
+    if (now < limiter->kept_until)
+        limiter->owed = (double)granted;
+    limiter->kept_until = 0;
+    if (limit < 1) {
+        limiter->mark = now;
+        limiter->debt = (double)granted;
+    }
     recent_add(&limiter->recent, now, (double)granted);
     return granted;
 }
@@ -165,6 +220,14 @@ size_t limiter_take(struct limiter *limiter, double now, size_t wanted, double *
         wanted = 1;
     (void)pthread_mutex_lock(&limiter->mutex);
     size_t granted = take(limiter, now, wanted, wait);
+    (void)pthread_mutex_unlock(&limiter->mutex);
+    return granted;
+}
+
+size_t limiter_take_urgent(struct limiter *limiter, double now, size_t wanted, double *wait)
+{
+    (void)pthread_mutex_lock(&limiter->mutex);
+    size_t granted = take_urgent(limiter, now, wanted > 0 ? wanted : 1, wait);
     (void)pthread_mutex_unlock(&limiter->mutex);
     return granted;
 }

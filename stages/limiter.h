@@ -29,7 +29,13 @@ void limiter_set_batch(struct limiter *limiter, unsigned points);
  * *wait is how many seconds to wait before asking again. */
 size_t limiter_take(struct limiter *limiter, double now, size_t wanted, double *wait);
 
-/* limiter_give_back: points taken but not asked. */
+/* limiter_take_urgent: limiter_take for questions that somebody waits for: neither for the pace of
+ * a deadline nor for the turn of those who call limiter_take. The rate and what refusals left of it
+ * hold for both together: when they use all of it, the next point that the rate allows is kept for
+ * the urgent one, and the one after it for the others. */
+size_t limiter_take_urgent(struct limiter *limiter, double now, size_t wanted, double *wait);
+
+/* limiter_give_back: points taken by limiter_take but not asked. */
 void limiter_give_back(struct limiter *limiter, double now, size_t points);
 
 /* limiter_back_off: the geocoder refused a request that was asked at `asked_at` (clock_monotonic):

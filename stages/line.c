@@ -190,6 +190,20 @@ struct ledger *line_ledger(struct line *line)
     return line->ledger;
 }
 
+struct limiter *line_limiter(struct line *line)
+{
+    return line->limiter;
+}
+
+void line_set_rate_at_rest(struct line *line, double rate)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->settings.rate = rate;
+    if (line->refresh == NULL)
+        limiter_set_rate(line->limiter, rate);
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
 struct geocode_figures *line_figures(struct line *line)
 {
     return &line->figures;

@@ -17,6 +17,7 @@
 #include "stages/geocode_figures.h"
 #include "stages/learned.h"
 #include "stages/ledger.h"
+#include "stages/limiter.h"
 
 struct line_settings {
     const char *cache_directory;
@@ -24,6 +25,7 @@ struct line_settings {
     unsigned keep_generations;
     struct geocoder_settings geocoder;
     unsigned retries;
+    double rate; /* points per second while no run asks; 0 = unlimited */
     struct gate_limits gate;
     struct learned *learned; /* folded into their tiles by every run; NULL = none. Not owned */
     /* Called from any thread of the line: one log line. name is a stable event name
@@ -153,6 +155,13 @@ bool line_is_active(struct line *line);
 
 /* line_ledger: for history, failures and reports; reading is safe from any thread. */
 struct ledger *line_ledger(struct line *line);
+
+/* line_limiter: the pace of everybody who asks the geocoder; lives as long as the line. While the
+ * workers of a run ask, the run's rate is in force, else that of the settings. */
+struct limiter *line_limiter(struct line *line);
+
+/* line_set_rate_at_rest: settings.rate from now on. */
+void line_set_rate_at_rest(struct line *line, double rate);
 
 /* line_figures: what everybody who asks the geocoder adds to; lives as long as the line. */
 struct geocode_figures *line_figures(struct line *line);

@@ -45,7 +45,7 @@ struct sample {
 struct refresh;
 
 struct line {
-    struct line_settings settings; /* its texts are copies */
+    struct line_settings settings; /* its texts are copies; rate is guarded by the lock */
     char *points_directory, *answers_directory, *folded_directory;
     struct ledger *ledger;
     struct limiter *limiter;

@@ -181,6 +181,7 @@ int line_open(struct line **out, const struct line_settings *settings, struct er
         error_memory(err, "the limiter");
         goto fail;
     }
+    limiter_set_rate(line->limiter, settings->rate);
     if (open_ledger(line, err) != 0 || find_run(line, err) != 0)
         goto fail;
     int failure = pthread_create(&line->conductor, NULL, conductor_thread, line);

@@ -218,10 +218,10 @@ static int refresh_start(struct refresh *refresh, struct error *err)
         answer_log_open(&refresh->log, line->answers_directory, refresh->run.log_end, err) != 0 ||
         channel_create(&refresh->channel, CHANNEL_BATCHES, CHANNEL_BYTES, err) != 0)
         return -1;
-    set_pace(line, &refresh->run);
     (void)pthread_mutex_lock(&line->lock);
     line->refresh = refresh;
     (void)pthread_mutex_unlock(&line->lock);
+    set_pace(line, &refresh->run);
     if (rebuild_start(refresh, err) != 0 || start_writer(refresh, err) != 0)
         return -1;
     return asks ? start_workers(refresh, err) : 0;
@@ -246,6 +246,8 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
     rebuild_stop(refresh);
     (void)pthread_mutex_lock(&line->lock);
     line->refresh = NULL;
+    limiter_set_rate(line->limiter, line->settings.rate);
+    limiter_set_deadline(line->limiter, clock_monotonic(), 0, 0);
     (void)pthread_mutex_unlock(&line->lock);
     if (refresh->channel != NULL)
         channel_free(refresh->channel);

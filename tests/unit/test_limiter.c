@@ -448,9 +448,95 @@ static void the_deadline_composes_with_refusals(void **state)
     limiter_free(limiter);
 }
 
+/* Workers that use all of the rate, late by up to 15 ms, and somebody with urgent points: every
+ * `every` seconds one, or 0 = all the time. The longest that one waited. */
+static double take_beside(struct limiter *limiter, double seconds, double every, size_t *urgent)
+{
+    double workers_at = 0, urgent_at = 0.5, asked_at = 0.5, longest = 0, wait = 0;
+    *urgent = 0;
+    while (workers_at < seconds || urgent_at < seconds) {
+        if (workers_at <= urgent_at) {
+            size_t granted = limiter_take(limiter, workers_at, 1, &wait);
+            if (granted > 0)
+                note(workers_at, granted);
+            workers_at += granted > 0 ? 1e-6 : wait + 0.015 * random_share();
+            continue;
+        }
+        size_t granted = limiter_take_urgent(limiter, urgent_at, 1, &wait);
+        if (granted == 0) {
+            urgent_at += wait + 0.002 * random_share();
+            continue;
+        }
+        note(urgent_at, granted);
+        *urgent += granted;
+        longest = fmax(longest, urgent_at - asked_at);
+        asked_at = urgent_at = urgent_at + fmax(every, 1e-6);
+    }
+    return longest;
+}
+
+static void urgent_points_do_not_wait_for_their_turn(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.4, 1, 2, 5, 10, 50, 99, 400, 2000};
+    size_t urgent;
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
+        double seconds = rates[r] < 10 ? 200 : 40;
+        struct limiter *limiter = make_limiter(rates[r]);
+        double longest = take_beside(limiter, seconds, 7.3, &urgent);
+        assert_true(longest < (rates[r] < 1 ? 2.1 / rates[r] : 1.1));
+        assert_true(fullest_second() <= (size_t)ceil(rates[r]));
+        assert_true((double)grants.total >= 0.85 * rates[r] * seconds - 1);
+        limiter_free(limiter);
+        /* Urgent points without an end leave part of the rate to the others. */
+        limiter = make_limiter(rates[r]);
+        (void)take_beside(limiter, seconds, 0, &urgent);
+        assert_true(fullest_second() <= (size_t)ceil(rates[r]));
+        assert_in_range(urgent, (size_t)(0.3 * (double)grants.total),
+                        (size_t)(0.9 * (double)grants.total));
+        limiter_free(limiter);
+    }
+}
+
+static void urgent_points_know_no_deadline(void **state)
+{
+    (void)state;
+    double wait = 0;
+    struct limiter *limiter = make_limiter(0);
+    limiter_set_deadline(limiter, 10, 100000, 10);
+    assert_int_equal(limiter_take(limiter, 10, 1, &wait), 1);
+    assert_int_equal(limiter_take(limiter, 11, 1, &wait), 0);
+    assert_int_equal(limiter_take_urgent(limiter, 11, 500, &wait), 500);
+    limiter_set_rate(limiter, 100);
+    assert_int_equal(limiter_take_urgent(limiter, 20, 500, &wait), 100);
+    assert_int_equal(limiter_take_urgent(limiter, 20.5, 1, &wait), 0);
+    assert_true(wait > 0.5 && wait < 0.6);
+    limiter_back_off(limiter, 22, 21.9, 7, 429);
+    assert_int_equal(limiter_take_urgent(limiter, 23, 1, &wait), 0);
+    assert_true(wait > 5.9 && wait < 6.1);
+    assert_int_equal(limiter_take_urgent(limiter, 29.1, 1, &wait), 1);
+    limiter_free(limiter);
+}
+
+/* Somebody asks, is told to wait and never comes back. */
+static void what_is_kept_is_not_kept_for_ever(void **state)
+{
+    (void)state;
+    double wait = 0;
+    struct limiter *limiter = make_limiter(1);
+    assert_int_equal(limiter_take(limiter, 10, 1, &wait), 1);
+    assert_int_equal(limiter_take_urgent(limiter, 10.5, 1, &wait), 0);
+    assert_int_equal(limiter_take(limiter, 11.04, 1, &wait), 0);
+    assert_int_equal(limiter_take(limiter, 11.06, 1, &wait), 1);
+    limiter_free(limiter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urgent_points_do_not_wait_for_their_turn),
+        cmocka_unit_test(urgent_points_know_no_deadline),
+        cmocka_unit_test(what_is_kept_is_not_kept_for_ever),
         cmocka_unit_test(no_second_holds_more_than_the_rate),
         cmocka_unit_test(whole_requests_are_granted_within_the_rate),
         cmocka_unit_test(requests_of_all_sizes_together_keep_to_the_rate),

@@ -116,12 +116,44 @@ static void refusals_are_told_with_the_pace(void **state)
     rig_close(rig);
 }
 
+static double rate_in_force(struct line *line)
+{
+    return limiter_look(line_limiter(line), clock_monotonic()).pace;
+}
+
+static void the_rate_of_the_settings_is_in_force_at_rest(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(COUNT);
+    rig->settings.rate = 70;
+    rig->parameters.rate = 500;
+    struct line *line = rig_line(rig);
+    assert_true(rate_in_force(line) == 70);
+    rig_start(rig, line);
+    wait_reason(line, "", &status);
+    assert_true(rate_in_force(line) == 500);
+    line_set_rate_at_rest(line, 80);
+    assert_true(rate_in_force(line) == 500);
+    assert_int_equal(line_pause(line, "test", &err), 0);
+    rig_wait(line, LINE_PAUSED, &status);
+    assert_true(rate_in_force(line) == 80);
+    line_set_rate_at_rest(line, 0);
+    assert_true(rate_in_force(line) == 0);
+    assert_int_equal(line_cancel(line, &err), 0);
+    rig_wait(line, LINE_IDLE, &status);
+    line_close(line);
+    rig_close(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_geocoder_that_is_down_is_told),
         cmocka_unit_test(a_used_up_quota_pauses_until_a_person_resumes),
         cmocka_unit_test(refusals_are_told_with_the_pace),
+        cmocka_unit_test(the_rate_of_the_settings_is_in_force_at_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
