@@ -17,7 +17,7 @@ Q := $(if $(V),,@)
 
 PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
 	libxxhash-dev libinih-dev libsystemd-dev libmicrohttpd-dev zlib1g-dev
-TEST_PACKAGES := clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
+TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
@@ -237,7 +237,7 @@ check-san: deps-test
 
 # --- style: formatting, banned calls, file maps ---------------------------------
 SOURCES := $(foreach d,$(LIB_DIRS) daemon geocoder/gazetteer tests tests/unit tests/fuzz tests/bench \
-	tests/support tests/shim tests/places tests/stub,$(wildcard $(d)/*.c $(d)/*.h))
+	tests/support tests/shim tests/places tests/stub tests/e2e,$(wildcard $(d)/*.c $(d)/*.h))
 .PHONY: lint format
 lint:
 	@tests/lint.sh $(SOURCES)
