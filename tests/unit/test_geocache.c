@@ -5,6 +5,8 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +357,80 @@ static void damage_is_an_error(void **state)
     shut(open);
 }
 
+/* --- threads through switches ----------------------------------------------------------------- */
+
+#define THREADS 3
+#define SWITCHES 30
+
+struct race {
+    struct geocache *cache;
+    atomic_bool done;
+    atomic_uint wrong, lookups;
+};
+
+/* In generation G the label is "Label G". */
+static void check(struct race *race, const struct geocache_result *result)
+{
+    char label[40];
+    (void)snprintf(label, sizeof label, "Label %llu", (unsigned long long)result->generation);
+    if (result->status != GEOCACHE_HIT || strcmp(geocache_text(result, GEOCACHE_LABEL), label) != 0)
+        atomic_fetch_add(&race->wrong, 1);
+    atomic_fetch_add(&race->lookups, 1);
+}
+
+static void *look_up_in_race(void *argument)
+{
+    struct race *race = argument;
+    const struct geocache_point points[] = {{0, 0}, {100000000, 0}, {0, 100000000}};
+    struct geocache_reader *reader;
+    if (geocache_reader_open(&reader, race->cache, NULL) != 0)
+        return NULL;
+    while (!atomic_load(&race->done)) {
+        const struct geocache_result *result;
+        if (geocache_lookup(reader, 0, 0, 1, &result, NULL) == GEOCACHE_HIT)
+            check(race, result);
+        else
+            atomic_fetch_add(&race->wrong, 1);
+        if (geocache_lookup_batch(reader, points, 3, 1, NULL) != 0)
+            atomic_fetch_add(&race->wrong, 1);
+        for (size_t i = 0; (result = geocache_batch_result(reader, i)) != NULL; i++)
+            check(race, result);
+        (void)geocache_info(reader);
+    }
+    geocache_reader_close(reader);
+    return NULL;
+}
+
+static void publish_labels(unsigned generation)
+{
+    char rows[300];
+    (void)snprintf(rows, sizeof rows, "lat,lon,label\n0,0,Label %u\n10,0,Label %u\n0,10,Label %u\n",
+                   generation, generation, generation);
+    publish(rows);
+}
+
+static void threads_through_switches(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    publish_labels(1);
+    struct open open = must_open(0);
+    struct race race = {.cache = open.cache};
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, look_up_in_race, &race), 0);
+    for (unsigned i = 2; i <= SWITCHES; i++) {
+        publish_labels(i);
+        (void)geocache_refresh(open.cache, NULL);
+        assert_int_equal(geocache_info(open.reader)->generation, i);
+    }
+    atomic_store(&race.done, true);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&race.wrong), 0);
+    assert_true(atomic_load(&race.lookups) > SWITCHES);
+    shut(open);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cache_rig_open, cache_rig_close)
 
 int main(void)
@@ -370,6 +446,7 @@ int main(void)
         TEST(it_follows_by_itself),
         TEST(a_broken_generation_is_told),
         TEST(damage_is_an_error),
+        TEST(threads_through_switches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
