@@ -9,5 +9,6 @@ const struct http_path http_paths[] = {
     {"/api/tiles", http_route_api_tiles},
     {"/api/history", http_route_api_history},
     {"/api/generations", http_route_api_generations},
+    {"/metrics", http_route_metrics},
     {NULL, NULL},
 };

@@ -7,6 +7,7 @@
 http_route http_route_reverse; /* http_reverse.c */
 http_route http_route_status;  /* http_health.c */
 http_route http_route_healthz; /* http_health.c */
+http_route http_route_metrics; /* http_metrics.c */
 
 http_route http_route_dashboard; /* http_dashboard.c */
 

@@ -23,7 +23,7 @@ struct serving {
     struct follower *follower;
     struct lookups *lookups;
     struct learner *learner;
-    struct metrics *metrics;
+    struct metrics *metrics; /* before the follower, whose thread counts switches */
     struct history *history;
     struct api_cache *documents;
     uv_timer_t sampler;
@@ -88,6 +88,7 @@ struct learned_counts serving_counts(const struct serving *serving, const struct
 static void on_switch(void *context, const struct cache *now)
 {
     struct serving *serving = context;
+    metrics_switch(serving->metrics, true);
     (void)pthread_mutex_lock(&serving->lock);
     if (serving->census != NULL)
         census_changed(serving->census);
@@ -99,7 +100,8 @@ static void on_switch(void *context, const struct cache *now)
 
 static void on_failed_switch(void *context, const struct error *err)
 {
-    (void)context;
+    struct serving *serving = context;
+    metrics_switch(serving->metrics, false);
     log_failure(LOG_LEVEL_ERROR, "switch_failed", err);
 }
 
@@ -217,13 +219,14 @@ static int open_http(struct serving *serving, struct error *err)
 static int open_parts(struct serving *serving, struct error *err)
 {
     const struct serving_settings *settings = &serving->settings;
-    if (open_follower(serving, err) != 0 || remove_at_start(serving, err) != 0)
+    if (metrics_create(&serving->metrics, err) != 0 || open_follower(serving, err) != 0 ||
+        remove_at_start(serving, err) != 0)
         return -1;
     if (settings->config->http.listen[0] == '\0')
         return 0;
     if (lookups_open(&serving->lookups, serving->follower, settings->learned, err) != 0 ||
-        metrics_create(&serving->metrics, err) != 0 || open_census(serving, err) != 0 ||
-        open_history(serving, err) != 0 || api_cache_create(&serving->documents, err) != 0)
+        open_census(serving, err) != 0 || open_history(serving, err) != 0 ||
+        api_cache_create(&serving->documents, err) != 0)
         return -1;
     serving_reload(serving, settings->config);
     if (open_http(serving, err) != 0)
@@ -258,9 +261,9 @@ void serving_close(struct serving *serving)
     api_cache_free(serving->documents);
     close_history(serving);
     close_census(serving);
-    metrics_free(serving->metrics);
     lookups_close(serving->lookups);
     follower_close(serving->follower);
+    metrics_free(serving->metrics);
     folded_free(&serving->folded);
     (void)pthread_mutex_destroy(&serving->lock);
     free(serving);
