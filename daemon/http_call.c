@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "daemon/http_internal.h"
@@ -23,8 +24,21 @@ static bool is_read_only(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
+/* RFC 9112, 3.2.2: a server takes the absolute form as well, `GET http://host/path`. */
+static const char *path_of(const char *url)
+{
+    size_t scheme = strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
+    if (scheme == 0)
+        scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+    if (scheme == 0)
+        return url;
+    const char *path = strchr(url + scheme, '/');
+    return path != NULL ? path : "/";
+}
+
 static const struct http_path *find_path(const struct http *http, const char *url)
 {
+    url = path_of(url);
     for (const struct http_path *at = http->settings.paths; at->path != NULL; at++)
         if (strcmp(at->path, url) == 0)
             return at;

@@ -172,6 +172,22 @@ static void assert_refused(struct http *http, const char *request, unsigned stat
     free(reply);
 }
 
+static void test_absolute_form(void **state)
+{
+    static const char *const targets[] = {"http://x/echo", "HTTPS://other:1/echo",
+                                          "http://x/echo?"};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        char request[100];
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", targets[i]);
+        char *reply = http_rig_ask(*state, request);
+        assert_int_equal(http_rig_status(reply), 200);
+        assert_string_equal(http_rig_body(reply), "echo");
+        free(reply);
+    }
+    assert_refused(*state, GET("http://x"), 404);
+    assert_refused(*state, GET("ftp://x/echo"), 404);
+}
+
 static void test_refusals(void **state)
 {
     assert_refused(*state, GET("/"), 404);
@@ -346,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_reply),
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_absolute_form),
         cmocka_unit_test(test_nul_is_of_one_request),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_keep_alive),
