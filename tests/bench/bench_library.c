@@ -16,7 +16,7 @@
 #include "geocache/geocache.h"
 
 #define QUERIES 500000u
-#define TURNS 5
+#define TURNS 15
 #define SOME 128 /* lookups between two looks at the clock */
 
 struct worker {
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     struct geocache_error error;
     struct geocache *cache;
     struct geocache_point *queries[2];
-    double seconds = argc > 2 ? atof(argv[2]) : 1, best[2] = {0, 0};
+    double seconds = argc > 2 ? atof(argv[2]) : 0.3, best[2] = {0, 0};
     if (argc < 2 || argc > 3) {
         (void)fprintf(stderr, "bench_library DIRECTORY [SECONDS]\n");
         return 2;
