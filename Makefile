@@ -139,7 +139,7 @@ $(BUILD)/libgeocache.a: $(GEOCACHE_OWN) $(BUILD)/shared/floors.a
 $(BUILD)/libgeocache.pc: geocache/libgeocache.pc.in
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-		-e 's|@VERSION@|$(GEOCACHE_VERSION)|' -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|' $< >$@
+		-e 's|@VERSION@|$(GEOCACHE_VERSION)|' -e 's|@PRIVATE_LIBS@|$(PRIVATE_LIBS)|' $< >$@.$$$$ && mv -f $@.$$$$ $@
 
 # --- the dashboard: its parts -> one page -> bytes of refreshd ---------------------
 DASHBOARD := $(BUILD)/generated/dashboard
@@ -331,7 +331,7 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo "make            build $(BUILD)/refreshd and $(BUILD)/refreshctl"
+	@echo "make            build $(BUILD)/refreshd, $(BUILD)/refreshctl and libgeocache"
 	@echo "make demo       a refresh of a million real-looking points, killed and resumed"
 	@echo "make test       install what is needed, build, run every test"
 	@echo "make check-san  the tests under ASan+UBSan and under TSan"

@@ -1,8 +1,10 @@
 #include "geocache/handle.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_OF(number) #number
 #define VERSION_TEXT(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
@@ -52,6 +54,38 @@ static void keep_failure(void *context, const struct error *err)
     pthread_mutex_unlock(&cache->lock);
 }
 
+/* A program may change its working directory while it follows. Freed by the caller; NULL: errno. */
+static char *absolute_path(const char *directory)
+{
+    char *path = NULL;
+    if (directory[0] == '/')
+        return strdup(directory);
+    char *working = getcwd(NULL, 0);
+    if (working != NULL && asprintf(&path, "%s/%s", working, directory) < 0)
+        path = NULL;
+    free(working);
+    return path;
+}
+
+static int open_follower(struct geocache *cache, const char *directory, unsigned flags,
+                         struct error *err)
+{
+    char *path = absolute_path(directory);
+    if (path == NULL)
+        return error_io(err, errno, "find", directory);
+    const struct follow_settings settings = {
+        .directory = path,
+        .may_be_missing = (flags & GEOCACHE_MAY_BE_MISSING) != 0,
+        .interval = (flags & GEOCACHE_NO_FOLLOW) != 0 ? -1 : 0,
+        .switched = forget_failure,
+        .failed = keep_failure,
+        .context = cache,
+    };
+    int result = follower_open(&cache->follower, &settings, err);
+    free(path);
+    return result;
+}
+
 int geocache_open(struct geocache **out, const char *directory, unsigned flags,
                   struct geocache_error *error)
 {
@@ -66,15 +100,7 @@ int geocache_open(struct geocache **out, const char *directory, unsigned flags,
         return report(error, &err);
     }
     (void)pthread_mutex_init(&cache->lock, NULL);
-    const struct follow_settings settings = {
-        .directory = directory,
-        .may_be_missing = (flags & GEOCACHE_MAY_BE_MISSING) != 0,
-        .interval = (flags & GEOCACHE_NO_FOLLOW) != 0 ? -1 : 0,
-        .switched = forget_failure,
-        .failed = keep_failure,
-        .context = cache,
-    };
-    if (follower_open(&cache->follower, &settings, &err) != 0) {
+    if (open_follower(cache, directory, flags, &err) != 0) {
         geocache_close(cache);
         return report(error, &err);
     }

@@ -152,18 +152,19 @@ struct geocache_info {
 
 /* --- a cache -------------------------------------------------------------------------------- */
 
-/* Flags of geocache_open. */
-#define GEOCACHE_NO_FOLLOW 1u /* no thread: only geocache_refresh goes on to what is new */
-#define GEOCACHE_MAY_BE_MISSING                                                                    \
-    2u /* nothing published yet is no error: all lookups miss so far                               \
-        */
-
-/* geocache_open: open the generation that is published in directory. Without GEOCACHE_NO_FOLLOW a
- * thread of the library looks ten times a second whether there is a newer one (one stat(2)), opens
- * it, and closes the old one when no lookup uses it any more; it blocks all signals. A generation
- * that can't be opened is not used: lookups go on in the one before (geocache_failure).
- * 0, or -1: GEOCACHE_ERROR_MISSING, _CORRUPT, _IO, _MEMORY, or _VALUE for a flag it does not know.
+/* Flags of geocache_open.
+ * GEOCACHE_NO_FOLLOW: no thread; only geocache_refresh goes on to what is new.
+ * GEOCACHE_MAY_BE_MISSING: nothing published yet is no error; all lookups miss until something is.
  */
+#define GEOCACHE_NO_FOLLOW 1u
+#define GEOCACHE_MAY_BE_MISSING 2u
+
+/* geocache_open: open the generation that is published in directory (a relative path means the
+ * working directory of now). Without GEOCACHE_NO_FOLLOW a thread of the library looks ten times a
+ * second whether there is a newer one (one stat(2)), opens it, and closes the old one when no
+ * lookup uses it any more; it blocks all signals. A generation that can't be opened is not used:
+ * lookups go on in the one before (geocache_failure). 0, or -1: GEOCACHE_ERROR_MISSING, _CORRUPT,
+ * _IO, _MEMORY, or _VALUE for a flag that this library does not know. */
 GEOCACHE_API int geocache_open(struct geocache **out, const char *directory, unsigned flags,
                                struct geocache_error *error);
 

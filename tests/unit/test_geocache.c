@@ -300,6 +300,39 @@ static void it_follows_by_itself(void **state)
     shut(open);
 }
 
+static void a_relative_path_means_the_directory_of_then(void **state)
+{
+    (void)state;
+    struct geocache *cache;
+    char *before = getcwd(NULL, 0);
+    assert_non_null(before);
+    publish(HEADER BATH);
+    assert_int_equal(chdir(cache_rig_directory), 0);
+    int result = geocache_open(&cache, ".", GEOCACHE_NO_FOLLOW, NULL);
+    assert_int_equal(chdir(before), 0);
+    assert_int_equal(result, 0);
+    publish(ROWS);
+    assert_int_equal(geocache_refresh(cache, NULL), 1);
+    geocache_close(cache);
+    free(before);
+}
+
+/* Programs that were built against this header know these numbers. */
+static void the_abi_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof(struct geocache_error), 1024);
+    assert_int_equal(sizeof(struct geocache_point), 8);
+    assert_int_equal(sizeof(struct geocache_text), 16);
+    assert_int_equal(offsetof(struct geocache_error, message), 8);
+    assert_int_equal(offsetof(struct geocache_result, generation), 8);
+    assert_int_equal(offsetof(struct geocache_result, lat_e7), 32);
+    assert_int_equal(offsetof(struct geocache_result, refreshed_at), 48);
+    assert_int_equal(offsetof(struct geocache_result, fields), 64);
+    assert_int_equal(offsetof(struct geocache_info, entries), 32);
+    assert_int_equal(offsetof(struct geocache_info, data_bytes), 104);
+}
+
 static void a_broken_generation_is_told(void **state)
 {
     (void)state;
@@ -444,6 +477,8 @@ int main(void)
         TEST(batches_say_what_singles_say),
         TEST(a_result_outlives_its_generation),
         TEST(it_follows_by_itself),
+        TEST(a_relative_path_means_the_directory_of_then),
+        TEST(the_abi_stays),
         TEST(a_broken_generation_is_told),
         TEST(damage_is_an_error),
         TEST(threads_through_switches),
