@@ -5,7 +5,7 @@ const CHART_RIGHT = 8;
 const CHART_TOP = 10;
 const CHART_BOTTOM = 20;
 const CHART_GAP = 20; /* seconds without a sample: the curve is broken */
-const CHART_SHORTEST = 120; /* seconds on the time axis at least */
+const CHART_SHORTEST = 60; /* seconds on the time axis at least */
 
 /* niceLimit: the least of 1, 2, 3, 5 times a power of ten that is not below value. */
 function niceLimit(value) {

@@ -100,6 +100,7 @@ function makeMap(calls) {
         },
         world: () => world,
         tile: (id) => tiles[id],
+        tiles: () => tiles,
         /* select: mark a place and its tile; the tile's id, null while the map isn't drawn. */
         select(lat, lon) {
             if (world === null)

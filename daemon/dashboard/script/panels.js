@@ -114,6 +114,10 @@ function showLegend(world, colour) {
     const age = world.complete ? "by mean age of their entries" : "by mean age, still being counted";
     const progress = world.run === null ? "by the generation that built them" : "by progress of the run";
     setText(byId("map-aside"), colour === "age" ? age : progress);
-    byId("legend").replaceChildren(...legendRows(world, colour).map(({ fill, text, step }) =>
-        make("li", { class: step ? "step" : null }, make("i", { "data-fill": fill, "aria-hidden": "true" }), text)));
+    const item = ({ fill, text }, name) =>
+        make("li", { class: name }, make("i", { "data-fill": fill, "aria-hidden": "true" }), text);
+    const rows = legendRows(world, colour);
+    const steps = rows.filter(({ step }) => step).map((row) => item(row, "step"));
+    const scale = steps.length > 0 ? [make("li", { class: "scale" }, make("ol", {}, ...steps))] : [];
+    byId("legend").replaceChildren(...scale, ...rows.filter(({ step }) => !step).map((row) => item(row, null)));
 }

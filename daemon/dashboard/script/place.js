@@ -46,8 +46,9 @@ function makePlace(map) {
         const world = map.world();
         const tile = id === null || world === null ? undefined : map.tile(id);
         show(byId("tile-hint"), tile === undefined);
-        setText(byId("tile-title"), tile === undefined ? "No tile selected" : `Tile ${tile.id}`);
-        fillPairs(byId("tile-figures"), tile === undefined ? [] : tileFigures(tile, world));
+        setText(byId("tile-title"), tile === undefined ? "All tiles" : `Tile ${tile.id}`);
+        if (world !== null)
+            fillPairs(byId("tile-figures"), tile === undefined ? worldFigures(map.tiles()) : tileFigures(tile, world));
     }
 
     /* Only the answer to the newest question is shown. */

@@ -103,24 +103,45 @@ function progressWords(tile, world, before = "") {
     return before + (words[tile.state] ?? "not in this run");
 }
 
-/* tileFigures: [term, value] of a tile. */
-function tileFigures(tile, world) {
+/* commonFigures: [term, value] of one tile or of all. */
+function commonFigures({ entries, found, none, unsure, mean, oldest, newest, bytes }) {
     const now = nowUnix();
     const dated = (unix) => (unix > 0 ? `${formatAge(now - unix)}, ${formatDate(unix)}` : UNKNOWN);
-    const pairs = [["Entries", formatCount(tile.entries)]];
+    return [
+        ["Entries", formatCount(entries)],
+        ["Found", formatCount(found)],
+        ["None", formatCount(none)],
+        ["Unsure", formatCount(unsure)],
+        ["Mean age", mean > 0 ? formatAge(now - mean) : UNKNOWN],
+        ["Oldest", dated(oldest)],
+        ["Newest", dated(newest)],
+        ["Size", formatBytes(bytes)],
+    ];
+}
+
+function tileFigures(tile, world) {
     if (tile.entries === 0)
-        return pairs;
-    pairs.push(
-        ["Found", formatCount(tile.found)],
-        ["None", formatCount(tile.none)],
-        ["Unsure", formatCount(tile.unsure)],
-        ["Mean age", tile.mean > 0 ? formatAge(now - tile.mean) : UNKNOWN],
-        ["Oldest", dated(tile.oldest)],
-        ["Newest", dated(tile.newest)],
-        ["Size", formatBytes(tile.bytes)],
-        ["Built by", `generation ${tile.built}`],
-    );
+        return [["Entries", "0"]];
+    const pairs = [...commonFigures(tile), ["Built by", `generation ${tile.built}`]];
     if (world.run !== null)
         pairs.push(["This run", progressWords(tile, world)]);
     return pairs;
+}
+
+/* worldFigures: the sums over all tiles. */
+function worldFigures(tiles) {
+    const sum = (name) => tiles.reduce((total, tile) => total + tile[name], 0);
+    const dated = tiles.filter((tile) => tile.mean > 0);
+    const weight = dated.reduce((total, tile) => total + tile.entries, 0);
+    const all = {
+        mean: dated.reduce((total, tile) => total + tile.mean * tile.entries, 0) / Math.max(weight, 1),
+        oldest: dated.reduce((least, tile) => Math.min(least, tile.oldest), Infinity),
+        newest: dated.reduce((most, tile) => Math.max(most, tile.newest), 0),
+    };
+    for (const name of ["entries", "found", "none", "unsure", "bytes"])
+        all[name] = sum(name);
+    if (dated.length === 0)
+        all.oldest = 0;
+    const filled = tiles.filter((tile) => tile.entries > 0).length;
+    return [...commonFigures(all), ["Tiles with entries", `${filled} of ${tiles.length}`]];
 }
