@@ -28,7 +28,7 @@ function makeMapView(svg, onChange, onClick) {
     }
 
     function unitsPerPixel() {
-        return WORLD_WIDTH / view.zoom / svg.clientWidth;
+        return WORLD_WIDTH / view.zoom / Math.max(svg.clientWidth, 1);
     }
 
     /* A position on the screen in units of the map. */
