@@ -32,6 +32,28 @@ static void json_strings(void **state)
     buffer_free(&out);
 }
 
+/* Each byte at each place of a word of eight and behind it. */
+static void every_byte_everywhere(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+        size_t grows = byte >= 0x80 ? 2 : strchr("\"\\\b\f\n\r\t", (int)byte) && byte ? 1 : 5;
+        for (size_t at = 0; at < 20; at++) {
+            char text[] = "abcdefghijklmnopqrst";
+            text[at] = (char)byte;
+            assert_int_equal(buffer_append_json_text(&out, text, 20, NULL), 0);
+            assert_int_equal(out.used, 20 + (plain ? 0 : grows));
+            assert_memory_equal(out.data, text, at);
+            assert_memory_equal(out.data + out.used - (19 - at), text + at + 1, 19 - at);
+            assert_true(plain ? out.data[at] == byte : out.data[at] == '\\' || byte >= 0x80);
+            buffer_clear(&out);
+        }
+    }
+    buffer_free(&out);
+}
+
 static void clean_text(void **state)
 {
     (void)state;
@@ -80,9 +102,8 @@ static void printed_entries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_strings),
-        cmocka_unit_test(clean_text),
-        cmocka_unit_test(numbers),
+        cmocka_unit_test(json_strings),    cmocka_unit_test(every_byte_everywhere),
+        cmocka_unit_test(clean_text),      cmocka_unit_test(numbers),
         cmocka_unit_test(printed_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
