@@ -35,6 +35,9 @@ extern const char *const fetch_result_names[FETCH_RESULTS];
 struct learner_waiter {
     struct point point;
     double timeout; /* seconds */
+    /* clock_monotonic before the lookup that missed; 0 = when learner_fetch is called. An answer
+     * that came after it answers this waiter too. */
+    double looked_at;
     void (*done)(struct learner_waiter *waiter, enum fetch_result result);
     void *context;
     /* private */
@@ -60,11 +63,18 @@ struct learner_settings {
 int learner_open(struct learner **out, const struct learner_settings *settings, struct error *err);
 void learner_close(struct learner *learner); /* NULL is allowed */
 
-/* learner_set_most: learned_max in force. Any thread. */
+/* learner_set_most: learned_max in force; no limit until it is called. Any thread. */
 void learner_set_most(struct learner *learner, uint64_t entries);
 
-/* learner_fetch: done may be called before it returns (FETCH_FULL, out of memory). */
+/* learner_fetch: done may be called before it returns, on this thread: where nothing is asked
+ * (FETCH_FULL, a point that failed less than a second ago, a geocoder that refuses everybody). Not
+ * while learner_close runs. */
 void learner_fetch(struct learner *learner, struct learner_waiter *waiter);
+
+/* An empty answer is stored as OUTCOME_UNSURE first; one more to a later question confirms it as
+ * OUTCOME_NONE. Both are FETCH_NONE. Without a geocoder that can be reached, whoever waits gets
+ * FETCH_FAILED while one question a second tries; a quota that is used up or a key that is refused
+ * stops all questions for a minute or as long as the geocoder says. */
 
 /* learner_pending: points being asked or waiting to be. Any thread. */
 uint64_t learner_pending(const struct learner *learner);
