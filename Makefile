@@ -298,14 +298,16 @@ bench: deps-bench
 
 # --- demo -----------------------------------------------------------------------
 .PHONY: demo
-demo: deps
+demo: deps-demo
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/places/make_places
 	@REFRESHD_BUILD=$(abspath $(BUILD)) tests/demo/demo.sh
 
 # --- packages, install -------------------------------------------------------------
-.PHONY: deps deps-test deps-bench
+.PHONY: deps deps-demo deps-test deps-bench
 deps:
 	@tests/install-packages.sh $(PACKAGES)
+deps-demo:
+	@tests/install-packages.sh $(PACKAGES) curl
 deps-test:
 	@tests/install-packages.sh $(PACKAGES) $(TEST_PACKAGES)
 deps-bench:

@@ -13,6 +13,7 @@ if [ -t 1 ]; then
     bold=$(tput bold 2>/dev/null || true)
     plain=$(tput sgr0 2>/dev/null || true)
 fi
+port=${DEMO_PORT:-8576}
 daemon=
 reader=
 
@@ -51,6 +52,14 @@ show_samples() {
     done <"$demo/samples"
 }
 
+# reverse LAT LON: what the daemon answers over HTTP.
+reverse() { curl -sS "http://127.0.0.1:$port/reverse?lat=$1&lon=$2&format=jsonv2"; }
+
+# Somebody else may have the port already.
+while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    port=$((port + 1))
+done
+
 rm -rf "$demo/cache" "$demo/state" "$demo"/{stop-lookups,lookups,refreshd.log,control.sock}
 mkdir -p "$demo"
 cat >"$demo/refreshd.conf" <<EOF
@@ -62,8 +71,10 @@ workers = 2
 [gate]
 # The stale addresses of the demo are wrong on purpose, so let large changes through.
 max_country_changed = 100%
+[lookup]
+on_miss = fetch
 [http]
-listen =
+listen = 127.0.0.1:$port
 [control]
 socket = $demo/control.sock
 EOF
@@ -80,8 +91,15 @@ show_samples | tee "$demo/before"
 
 say "3. refreshd starts, lookups go on without pause, the refresh begins (at $rate points/s, to watch it)"
 start_daemon
+echo "  watch it at http://127.0.0.1:$port/"
 serve_lookups &
 reader=$!
+read -r lat lon <"$demo/samples"
+miss="$(awk -v lat="$lat" 'BEGIN {printf "%.4f", lat + 0.02}') $lon"
+echo "  /reverse at $lat $lon: $(reverse "$lat" "$lon" | head -c 180)..."
+# shellcheck disable=SC2086 # two words
+echo "  a place that nobody asked for yet, $miss, is learned: $(reverse $miss | head -c 180)..."
+ctl --json status | grep -o '"learned":{[^}]*}'
 ctl start --rate "$rate"
 "$build/refreshctl" --config "$demo/refreshd.conf" status --watch &
 watch=$!
@@ -98,6 +116,7 @@ ctl status || true
 
 say "5. Started again, it goes on by itself from what the ledger acknowledged"
 start_daemon
+echo "  watch it at http://127.0.0.1:$port/"
 ctl status --watch || true
 
 say "6. Published: the same questions, the same reader process, new answers"
@@ -112,6 +131,9 @@ misses=$(grep -c '"address":null\|"error"' "$demo/lookups" || true)
 echo
 echo "lookups answered meanwhile: $answers, of which misses or errors: $misses"
 [ "$misses" = 0 ]
+echo "the place that was learned is in its tile now:"
+# shellcheck disable=SC2086 # two words
+printf '  %s  %s\n' "$miss" "$("$build/refreshctl" --cache "$demo/cache" lookup $miss | head -1)"
 
 say "7. The generation before is the backup; every byte is checked"
 ctl cache generations
