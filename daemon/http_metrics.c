@@ -41,6 +41,7 @@ static int print(const struct http_call *call, struct buffer *out, struct error 
         .point_files = services->config->refresh.point_files,
         .serving = serving_generation(http_desk(call)->follow),
         .learned = services->learned != NULL ? learned_count(services->learned) : 0,
+        .learned_pending = services->learner != NULL ? learner_pending(services->learner) : 0,
         .learned_max = atomic_load(&services->limits->learned_max),
         .connections = http_connections(call),
         .state = disk_of(services->config->refresh.state_directory),
