@@ -47,9 +47,11 @@ static void fail(struct http_reply *reply, const struct error *err)
                               &reply->body, NULL);
 }
 
-/* Look once, and print what is there: the lookup's result, METRICS_ERROR when it failed. */
+/* Look once, and print what is there: the lookup's result, METRICS_ERROR when it failed. *known: a
+ * miss because there is known to be no address. */
 static enum metrics_result look(const struct http_call *call,
-                                const struct reverse_question *question, struct http_reply *reply)
+                                const struct reverse_question *question, struct http_reply *reply,
+                                bool *known)
 {
     struct error err;
     struct lookup_found found;
@@ -66,20 +68,64 @@ static enum metrics_result look(const struct http_call *call,
             fail(reply, &err);
     } else {
         result = METRICS_MISS;
+        *known = found.result == LOOKUP_KNOWN;
     }
     lookup_end(reader);
     return result;
 }
 
+/* --- misses ------------------------------------------------------------------------------- */
+
+/* What a call remembers while the geocoder is asked. */
+struct fetching {
+    struct learner_waiter waiter;
+    bool asked;
+};
+_Static_assert(sizeof(struct fetching) <= HTTP_STATE_BYTES,
+               "a call has room for what it waits for");
+
+static void fetched(struct learner_waiter *waiter, enum fetch_result result)
+{
+    (void)result;
+    http_resume(waiter->context);
+}
+
+/* Whether the geocoder is asked for what nobody knows yet. */
+static bool fetch(struct http_call *call, struct point point, double looked_at)
+{
+    const struct http_services *services = http_services(call);
+    struct fetching *fetching = http_state(call);
+    if (services->learner == NULL || fetching->asked || !atomic_load(&services->limits->fetch))
+        return false;
+    fetching->asked = true;
+    fetching->waiter = (struct learner_waiter){
+        .point = point,
+        .timeout = atomic_load(&services->limits->fetch_timeout),
+        .looked_at = looked_at,
+        .done = fetched,
+        .context = call,
+    };
+    learner_fetch(services->learner, &fetching->waiter);
+    return true;
+}
+
+/* A lookup that waited for the geocoder is counted once, as the miss that it was. */
 enum http_next http_route_reverse(struct http_call *call, struct http_reply *reply)
 {
     struct reverse_question question;
+    bool known = false;
     if (!read_question(call, &question, reply))
         return HTTP_REPLY;
+    const struct fetching *fetching = http_state(call);
+    bool asked = fetching->asked;
     double began = clock_monotonic();
-    enum metrics_result result = look(call, &question, reply);
-    metrics_lookup(http_desk(call)->metrics, result, clock_monotonic() - began);
-    if (result == METRICS_MISS)
-        (void)reverse_print_miss(&reply->body, NULL);
+    enum metrics_result result = look(call, &question, reply, &known);
+    if (!asked)
+        metrics_lookup(http_desk(call)->metrics, result, clock_monotonic() - began);
+    if (result != METRICS_MISS)
+        return HTTP_REPLY;
+    if (!known && fetch(call, question.point, began))
+        return HTTP_WAIT;
+    (void)reverse_print_miss(&reply->body, NULL);
     return HTTP_REPLY;
 }

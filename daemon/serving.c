@@ -80,6 +80,8 @@ struct learned_counts serving_counts(const struct serving *serving, const struct
         return counts;
     if (serving->settings.learned != NULL)
         counts.entries = learned_count(serving->settings.learned);
+    if (serving->learner != NULL)
+        counts.pending = learner_pending(serving->learner);
     return counts;
 }
 
@@ -166,6 +168,24 @@ static void close_history(struct serving *serving)
 
 /* --- parts in order ------------------------------------------------------------------------ */
 
+static int open_learner(struct serving *serving, struct error *err)
+{
+    const struct config *config = serving->settings.config;
+    struct line *line = serving->settings.line;
+    struct learner_settings settings = {
+        .geocoder = geocoder_config(config),
+        .retries = config->geocoder.retries,
+        .concurrency = config->geocoder.concurrency,
+        .learned = serving->settings.learned,
+        .limiter = line_limiter(line),
+        .figures = line_figures(line),
+        .event = log_stage,
+    };
+    if (settings.learned == NULL)
+        return 0;
+    return learner_open(&serving->learner, &settings, err);
+}
+
 static int open_census(struct serving *serving, struct error *err)
 {
     struct census *census;
@@ -225,8 +245,8 @@ static int open_parts(struct serving *serving, struct error *err)
     if (settings->config->http.listen[0] == '\0')
         return 0;
     if (lookups_open(&serving->lookups, serving->follower, settings->learned, err) != 0 ||
-        open_census(serving, err) != 0 || open_history(serving, err) != 0 ||
-        api_cache_create(&serving->documents, err) != 0)
+        open_learner(serving, err) != 0 || open_census(serving, err) != 0 ||
+        open_history(serving, err) != 0 || api_cache_create(&serving->documents, err) != 0)
         return -1;
     serving_reload(serving, settings->config);
     if (open_http(serving, err) != 0)
@@ -257,10 +277,12 @@ void serving_close(struct serving *serving)
 {
     if (serving == NULL)
         return;
+    learner_stop(serving->learner);
     http_close(serving->http);
     api_cache_free(serving->documents);
     close_history(serving);
     close_census(serving);
+    learner_close(serving->learner);
     lookups_close(serving->lookups);
     follower_close(serving->follower);
     metrics_free(serving->metrics);
@@ -278,4 +300,6 @@ void serving_reload(struct serving *serving, const struct config *config)
     atomic_store(&serving->limits.fetch_timeout, config->lookup.fetch_timeout);
     atomic_store(&serving->limits.learned_max, config->lookup.learned_max);
     atomic_store(&serving->limits.fetch, fetch);
+    if (serving->learner != NULL)
+        learner_set_most(serving->learner, config->lookup.learned_max);
 }

@@ -139,13 +139,18 @@ void learner_fetch(struct learner *learner, struct learner_waiter *waiter)
     if (waiter->looked_at == 0)
         waiter->looked_at = now;
     enum fetch_result result = FETCH_FAILED;
-    if (now >= atomic_load(&learner->halted_until))
+    if (atomic_load(&learner->closing))
+        result = FETCH_GIVEN_UP;
+    else if (now >= atomic_load(&learner->halted_until))
         result = flights_join(learner, waiter, now, &fresh);
     if (result != FETCH_RESULTS) {
         waiter->done(waiter, result);
         return;
     }
-    /* From here on the waiter may be gone. */
+    /* From here on the waiter may be gone. Either the thread's end sees it, or this sees the end.
+     */
+    if (atomic_load(&learner->closing))
+        flights_give_up(learner);
     if (fresh != NULL)
         put_into_inbox(learner, fresh);
     bool sooner = deadline < atomic_load(&learner->wake_at);
@@ -256,12 +261,18 @@ fail:
     return -1;
 }
 
+void learner_stop(struct learner *learner)
+{
+    if (learner == NULL || atomic_exchange(&learner->closing, true))
+        return;
+    (void)uv_async_send(&learner->wake);
+    (void)pthread_join(learner->thread, NULL);
+}
+
 void learner_close(struct learner *learner)
 {
     if (learner == NULL)
         return;
-    atomic_store(&learner->closing, true);
-    (void)uv_async_send(&learner->wake);
-    (void)pthread_join(learner->thread, NULL);
+    learner_stop(learner);
     free_learner(learner);
 }

@@ -4,7 +4,8 @@
  *   learner_open(&learner, &settings, err);      a thread with a loop of its own
  *   learner_fetch(learner, &waiter);             any thread, returns at once
  *   ... waiter.done(&waiter, result) ...         once, on the learner's thread
- *   learner_close(learner);                      waiters still there get FETCH_GIVEN_UP first
+ *   learner_stop(learner);                       waiters still there get FETCH_GIVEN_UP
+ *   learner_close(learner);                      when nobody calls learner_fetch any more
  *
  * Questions under way are in a map split by hash into shards with a lock each, so that requests
  * rarely meet; the same point joins the question that is under way. The pace is the limiter's that
@@ -61,14 +62,19 @@ struct learner_settings {
 };
 
 int learner_open(struct learner **out, const struct learner_settings *settings, struct error *err);
-void learner_close(struct learner *learner); /* NULL is allowed */
+
+/* learner_stop: end the thread; what was answered is stored. From now on learner_fetch gives up at
+ * once, so that whoever waits for fetches can end before learner_close. NULL is allowed, and so is
+ * stopping twice, by one thread. */
+void learner_stop(struct learner *learner);
+void learner_close(struct learner *learner); /* stops; NULL is allowed */
 
 /* learner_set_most: learned_max in force; no limit until it is called. Any thread. */
 void learner_set_most(struct learner *learner, uint64_t entries);
 
 /* learner_fetch: done may be called before it returns, on this thread: where nothing is asked
- * (FETCH_FULL, a point that failed less than a second ago, a geocoder that refuses everybody). Not
- * while learner_close runs. */
+ * (FETCH_FULL, a point that failed less than a second ago, a geocoder that refuses everybody, after
+ * learner_stop). Not while learner_close runs. */
 void learner_fetch(struct learner *learner, struct learner_waiter *waiter);
 
 /* An empty answer is stored as OUTCOME_UNSURE first; one more to a later question confirms it as
