@@ -67,8 +67,7 @@ function ringPath(points, from) {
     let [x, y] = from;
     const steps = [];
     for (const [nextX, nextY] of points.slice(0, -1)) {
-        if (steps.length > 0 && nextX === x && nextY === y)
-            continue;
+        if (steps.length > 0 && nextX === x && nextY === y) continue;
         const down = nextY - y;
         steps.push(`${nextX - x}${down < 0 ? "" : " "}${down}`);
         [x, y] = [nextX, nextY];

@@ -9,11 +9,13 @@
  *
  * Each page that is opened replaces the one before and has a browser context of its own. What the
  * page must not do is collected: see "problems". Ends with its input. */
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 const [folder, chromium] = process.argv.slice(2);
-const playwright = createRequire(`${folder}/`)("playwright-core");
+const packages = createRequire(`${folder}/`);
+const playwright = packages("playwright-core");
 
 const TIMEOUT = 20000; /* milliseconds */
 
@@ -35,13 +37,14 @@ async function watch(origin) {
     page.on("pageerror", (error) => problems.errors.push(String(error.stack)));
     page.on("request", (request) => {
         const url = new URL(request.url());
-        if (url.origin !== origin && url.protocol !== "data:")
-            problems.foreign.push(request.url());
+        if (url.origin !== origin && url.protocol !== "data:") problems.foreign.push(request.url());
     });
     await page.exposeFunction("reportViolation", (text) => problems.violations.push(text));
     await page.addInitScript(() =>
         addEventListener("securitypolicyviolation", (event) =>
-            window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`)));
+            window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`),
+        ),
+    );
 }
 
 const commands = {
@@ -68,6 +71,14 @@ const commands = {
     focus: (selector) => page.focus(selector),
     screenshot: (path) => page.screenshot({ path, fullPage: true }).then(() => null),
     problems: () => problems,
+    /* accessibility: what the rules of axe-core find wrong, a line each. */
+    async accessibility() {
+        await page.evaluate(`${readFileSync(packages.resolve("axe-core/axe.min.js"), "utf8")};0`);
+        const found = await page.evaluate("axe.run()");
+        return found.violations.flatMap(({ id, nodes }) =>
+            nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+        );
+    },
 };
 
 async function answer(line) {

@@ -260,6 +260,19 @@ def test_light_and_dark(browser, daemon):
     at_ease(browser)
 
 
+@pytest.mark.parametrize("scheme, width", [("light", 1440), ("dark", 360)])
+def test_it_is_accessible(browser, daemon, scheme, width):
+    """Names, roles, contrast and what else axe-core knows of WCAG."""
+    daemon.ctl("start", "--rate", 500)
+    open_page(browser, daemon, scheme=scheme, width=width)
+    browser.wait_text("#failures", "Request makes no sense")
+    browser.do("click", "#map", {"position": {"x": 100, "y": 80}})
+    browser.wait_text("#answer", "away")
+    daemon.ctl("pause")
+    browser.wait_text("#notice", "Paused")
+    assert browser.do("accessibility") == []
+
+
 def test_without_a_cache(browser, refreshd):
     port = free_port()
     refreshd.configure(http__listen=f"127.0.0.1:{port}")

@@ -33,59 +33,87 @@ function curvePaths(points, floor) {
     return { line, area };
 }
 
-/* makeChart: draw(samples) takes [unix seconds, value] in order of time; the figure last, or under
- * the pointer, goes to `reading`. rules is how many figures the axis has beside 0. */
+/* makeChart: draw(samples, from, until) takes [unix seconds, value] in order of time, and the ends of
+ * the time axis; the figure last, or under the pointer, goes to `reading`. rules is how many figures
+ * the axis has beside 0. */
 function makeChart(svg, reading, rules) {
     let samples = [];
+    let from = 0; /* unix seconds at the ends of the time axis */
+    let until = 1;
     let pointer = null; /* x in pixels */
 
     function scale() {
         const width = Math.max(svg.clientWidth, 120);
         const height = Math.max(svg.clientHeight, 60);
-        const until = samples.at(-1)?.[0] ?? nowUnix();
-        const from = Math.min(samples[0]?.[0] ?? until, until - CHART_SHORTEST);
         const limit = niceLimit(Math.max(...samples.map(([, value]) => value), 0));
         const floor = height - CHART_BOTTOM;
         return {
-            width, height, from, until, limit, floor,
-            x: (time) => CHART_LEFT + ((time - from) / (until - from)) * (width - CHART_LEFT - CHART_RIGHT),
+            width,
+            height,
+            limit,
+            floor,
+            x: (time) =>
+                CHART_LEFT + ((time - from) / (until - from)) * (width - CHART_LEFT - CHART_RIGHT),
             y: (value) => floor - (value / limit) * (floor - CHART_TOP),
         };
     }
 
-    function axes({ width, height, from, until, limit, x, y }) {
+    function axes({ width, height, limit, x, y }) {
         const parts = [];
         for (let rule = 0; rule <= rules; rule++) {
             const value = (limit * rule) / rules;
-            const text = value >= 10000 ? shortNumber.format(value) : String(Number(value.toFixed(1)));
+            const text =
+                value >= 10000 ? shortNumber.format(value) : String(Number(value.toFixed(1)));
             parts.push(
-                makeSvg("path", { class: "rule", d: `M${CHART_LEFT} ${y(value)}H${width - CHART_RIGHT}` }),
-                makeSvg("text", { x: CHART_LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, text));
+                makeSvg("path", {
+                    class: "rule",
+                    d: `M${CHART_LEFT} ${y(value)}H${width - CHART_RIGHT}`,
+                }),
+                makeSvg("text", { x: CHART_LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, text),
+            );
         }
         const step = niceStep(until - from);
         for (let time = Math.ceil(from / step) * step; time <= until; time += step)
             if (x(time) > CHART_LEFT + 12 && x(time) < width - 16)
-                parts.push(makeSvg("text", { x: x(time), y: height - 2, "text-anchor": "middle" },
-                    (step < 60 ? clockSeconds : clockTime).format(time * 1000)));
+                parts.push(
+                    makeSvg(
+                        "text",
+                        { x: x(time), y: height - 2, "text-anchor": "middle" },
+                        (step < 60 ? clockSeconds : clockTime).format(time * 1000),
+                    ),
+                );
         return parts;
     }
 
     function nearest(x) {
         return samples.reduce((best, sample) =>
-            Math.abs(x(sample[0]) - pointer) < Math.abs(x(best[0]) - pointer) ? sample : best);
+            Math.abs(x(sample[0]) - pointer) < Math.abs(x(best[0]) - pointer) ? sample : best,
+        );
     }
 
     function render() {
         const space = scale();
-        const { line, area } = curvePaths(samples.map(([time, value]) => [space.x(time), space.y(value), time]), space.floor);
-        const parts = [...axes(space), makeSvg("path", { class: "area", d: area }), makeSvg("path", { class: "curve", d: line })];
+        const { line, area } = curvePaths(
+            samples.map(([time, value]) => [space.x(time), space.y(value), time]),
+            space.floor,
+        );
+        const parts = [
+            ...axes(space),
+            makeSvg("path", { class: "area", d: area }),
+            makeSvg("path", { class: "curve", d: line }),
+        ];
         if (samples.length === 0) {
             setText(reading, UNKNOWN);
         } else if (pointer === null) {
             setText(reading, formatRate(samples.at(-1)[1]));
         } else {
             const [time, value] = nearest(space.x);
-            parts.push(makeSvg("path", { class: "needle", d: `M${space.x(time)} ${CHART_TOP}V${space.floor}` }));
+            parts.push(
+                makeSvg("path", {
+                    class: "needle",
+                    d: `M${space.x(time)} ${CHART_TOP}V${space.floor}`,
+                }),
+            );
             setText(reading, `${formatRate(value)} at ${clockSeconds.format(time * 1000)}`);
         }
         setAttributes(svg, { viewBox: `0 0 ${space.width} ${space.height}` });
@@ -102,8 +130,8 @@ function makeChart(svg, reading, rules) {
     });
     new ResizeObserver(render).observe(svg);
     return {
-        draw(newSamples) {
-            samples = newSamples;
+        draw(newSamples, newFrom, newUntil) {
+            [samples, from, until] = [newSamples, newFrom, newUntil];
             render();
         },
     };
@@ -114,22 +142,24 @@ function makeChart(svg, reading, rules) {
 function makeThroughput() {
     const pointsChart = makeChart(byId("points-chart"), byId("points-reading"), 2);
     const lookupsChart = makeChart(byId("lookups-chart"), byId("lookups-reading"), 1);
-    let remembered = []; /* [time, points/s] */
-    let live = [];
+    let points = []; /* [time, points/s], as the daemon remembers them */
+    let lookups = [];
+    let live = []; /* points/s since */
 
     function draw() {
-        const last = remembered.at(-1)?.[0] ?? 0;
-        const samples = [...remembered, ...live.filter(([time]) => time > last)];
-        const first = samples[0]?.[0];
-        setText(byId("throughput-span"), samples.length > 1 ? `last ${Math.max(1, Math.round((samples.at(-1)[0] - first) / 60))} min` : "");
-        pointsChart.draw(samples);
+        const samples = [...points, ...live];
+        const until = samples.at(-1)?.[0] ?? nowUnix();
+        const from = Math.min(samples[0]?.[0] ?? until, until - CHART_SHORTEST);
+        setText(byId("throughput-span"), `last ${Math.round((until - from) / 60)} min`);
+        pointsChart.draw(samples, from, until);
+        lookupsChart.draw(lookups, from, until);
     }
 
     return {
         history(document) {
-            remembered = document.samples.map(([time, points]) => [time, points]);
-            live = live.filter(([time]) => time > (remembered.at(-1)?.[0] ?? 0));
-            lookupsChart.draw(document.samples.map(([time, , , lookups]) => [time, lookups]));
+            points = document.samples.map(([time, value]) => [time, value]);
+            lookups = document.samples.map(([time, , , value]) => [time, value]);
+            live = live.filter(([time]) => time > (points.at(-1)?.[0] ?? 0));
             draw();
         },
         status(status) {

@@ -9,17 +9,14 @@ function byId(id) {
 /* setText: touches the document only when something changes, so that screen readers and the
  * selection are left in peace. */
 function setText(element, text) {
-    if (element.textContent !== text)
-        element.textContent = text;
+    if (element.textContent !== text) element.textContent = text;
 }
 
 /* setAttributes: null removes. */
 function setAttributes(element, attributes) {
     for (const [name, value] of Object.entries(attributes)) {
-        if (value === null)
-            element.removeAttribute(name);
-        else if (element.getAttribute(name) !== String(value))
-            element.setAttribute(name, value);
+        if (value === null) element.removeAttribute(name);
+        else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
     }
 }
 

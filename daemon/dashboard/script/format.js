@@ -2,7 +2,10 @@
 
 const UNKNOWN = "–";
 const wholeNumber = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const shortNumber = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const shortNumber = new Intl.NumberFormat("en", {
+    notation: "compact",
+    maximumSignificantDigits: 3,
+});
 const dateTime = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const dateOnly = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -16,8 +19,7 @@ function formatCount(value) {
 
 /* formatRate: three digits at least, no decimals where they say nothing. */
 function formatRate(value) {
-    if (value >= 1e5)
-        return shortNumber.format(value);
+    if (value >= 1e5) return shortNumber.format(value);
     return value >= 100 || value === 0 ? wholeNumber.format(value) : value.toFixed(1);
 }
 
@@ -40,8 +42,7 @@ function formatDuration(seconds) {
         [Math.floor(seconds % 60), "s"],
     ];
     const first = parts.findIndex(([value]) => value > 0);
-    if (first < 0)
-        return "0 s";
+    if (first < 0) return "0 s";
     return parts
         .slice(first, first + 2)
         .filter(([value]) => value > 0)
@@ -66,24 +67,22 @@ function formatAge(seconds) {
 
 /* formatDistance: metres. */
 function formatDistance(metres) {
-    if (metres < 1000)
-        return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
+    if (metres < 1000) return `${metres < 10 ? metres.toFixed(1) : Math.round(metres)} m`;
     return `${metres < 1e5 ? (metres / 1000).toFixed(1) : wholeNumber.format(metres / 1000)} km`;
 }
 
 /* formatPercent: never 100 before all is done, never 0 after something is. */
 function formatPercent(share) {
     const percent = 100 * share;
-    if (share >= 1)
-        return "100%";
-    if (percent > 0 && percent < 0.1)
-        return "<0.1%";
+    if (share >= 1) return "100%";
+    if (percent > 0 && percent < 0.1) return "<0.1%";
     return `${Math.min(percent, 99.9).toFixed(1)}%`;
 }
 
 /* formatPoint: as a person writes it. */
 function formatPoint(lat, lon) {
-    const part = (value, plus, minus) => `${Math.abs(value).toFixed(5)}° ${value < 0 ? minus : plus}`;
+    const part = (value, plus, minus) =>
+        `${Math.abs(value).toFixed(5)}° ${value < 0 ? minus : plus}`;
     return `${part(lat, "N", "S")}, ${part(lon, "E", "W")}`;
 }
 

@@ -44,8 +44,7 @@ function makeGenerationsFeed() {
     let seen = null;
     return {
         async look(status) {
-            if (status.generation === seen)
-                return;
+            if (status.generation === seen) return;
             seen = status.generation;
             try {
                 showGenerations(await fetchJson("/api/generations"));
@@ -79,8 +78,7 @@ function start() {
             colour = input.value;
             remember("colour", colour);
             map.colour(colour);
-            if (map.world() !== null)
-                showLegend(map.world(), colour);
+            if (map.world() !== null) showLegend(map.world(), colour);
         });
     }
 
@@ -98,7 +96,8 @@ function start() {
 
     startTheme();
     poll("/api/status", STATUS_INTERVAL, onStatus, () =>
-        showConnection("lost", "Connection lost, trying again"));
+        showConnection("lost", "Connection lost, trying again"),
+    );
     poll("/api/history", HISTORY_INTERVAL, throughput.history, () => {});
 }
 

@@ -13,13 +13,18 @@ function makeMap(calls) {
 
     function frame(element, id) {
         show(element, id !== null);
-        if (id !== null)
-            setAttributes(element, tileBox(world.grid, id));
+        if (id !== null) setAttributes(element, tileBox(world.grid, id));
     }
 
     function draw(grid) {
         shapes = Array.from({ length: grid.rows * grid.columns }, (_, id) =>
-            makeSvg("rect", { ...tileBox(grid, id), "data-tile": id, role: "button", tabindex: -1 }));
+            makeSvg("rect", {
+                ...tileBox(grid, id),
+                "data-tile": id,
+                role: "button",
+                tabindex: -1,
+            }),
+        );
         current = tileAt(grid, 48, 7);
         shapes[current].setAttribute("tabindex", 0);
         group.replaceChildren(...shapes);
@@ -64,10 +69,8 @@ function makeMap(calls) {
             focusTile(targets[event.key][0] * columns + targets[event.key][1]);
         else if (event.key === "Enter" || event.key === " ")
             calls.look(-90 + ((row + 0.5) * 180) / rows, -180 + ((column + 0.5) * 360) / columns);
-        else if (event.key === "+" || event.key === "-")
-            view.zoomBy(event.key === "+" ? 2 : 0.5);
-        else
-            return;
+        else if (event.key === "+" || event.key === "-") view.zoomBy(event.key === "+" ? 2 : 0.5);
+        else return;
         event.preventDefault();
     }
 
@@ -78,9 +81,15 @@ function makeMap(calls) {
     }
 
     const view = makeMapView(svg, placeMark, calls.look);
-    group.addEventListener("pointerover", (event) => event.pointerType === "mouse" && pointAt(event.target));
+    group.addEventListener(
+        "pointerover",
+        (event) => event.pointerType === "mouse" && pointAt(event.target),
+    );
     group.addEventListener("pointerleave", () => pointAt(null));
-    group.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && pointAt(event.target));
+    group.addEventListener(
+        "focusin",
+        (event) => event.target.matches(":focus-visible") && pointAt(event.target),
+    );
     group.addEventListener("focusout", () => pointAt(null));
     group.addEventListener("keydown", onKey);
 
@@ -90,21 +99,23 @@ function makeMap(calls) {
             const old = world?.grid;
             world = document;
             tiles = readTiles(document);
-            if (old === undefined || old.rows !== world.grid.rows || old.columns !== world.grid.columns)
+            if (
+                old === undefined ||
+                old.rows !== world.grid.rows ||
+                old.columns !== world.grid.columns
+            )
                 draw(world.grid);
             colour(how);
         },
         colour(how) {
-            if (world !== null)
-                colour(how);
+            if (world !== null) colour(how);
         },
         world: () => world,
         tile: (id) => tiles[id],
         tiles: () => tiles,
         /* select: mark a place and its tile; the tile's id, null while the map isn't drawn. */
         select(lat, lon) {
-            if (world === null)
-                return null;
+            if (world === null) return null;
             mark = { x: (lon + 180) * 10, y: (90 - lat) * 10 };
             placeMark();
             view.reveal(mark.x, mark.y);

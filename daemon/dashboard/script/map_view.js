@@ -76,25 +76,29 @@ function makeMapView(svg, onChange, onClick) {
 
     function listen() {
         svg.addEventListener("pointerdown", (event) => {
-            if (pointers.size === 0)
-                moved = 0;
+            if (pointers.size === 0) moved = 0;
             pointers.set(event.pointerId, [event.clientX, event.clientY]);
         });
-        svg.addEventListener("pointermove", (event) => pointers.has(event.pointerId) && drag(event));
+        svg.addEventListener(
+            "pointermove",
+            (event) => pointers.has(event.pointerId) && drag(event),
+        );
         for (const name of ["pointerup", "pointercancel", "pointerleave"])
             svg.addEventListener(name, (event) => pointers.delete(event.pointerId));
         svg.addEventListener("click", (event) => {
             const [x, y] = toMap(event.clientX, event.clientY);
-            if (moved <= DRAG_BEGINS)
-                onClick(90 - y / 10, x / 10 - 180);
+            if (moved <= DRAG_BEGINS) onClick(90 - y / 10, x / 10 - 180);
         });
         /* A pinch on a touchpad comes as a wheel with Ctrl; a plain wheel scrolls the page. */
-        svg.addEventListener("wheel", (event) => {
-            if (!event.ctrlKey && !event.metaKey)
-                return;
-            event.preventDefault();
-            zoomAround(...toMap(event.clientX, event.clientY), 2 ** (-event.deltaY / 200));
-        }, { passive: false });
+        svg.addEventListener(
+            "wheel",
+            (event) => {
+                if (!event.ctrlKey && !event.metaKey) return;
+                event.preventDefault();
+                zoomAround(...toMap(event.clientX, event.clientY), 2 ** (-event.deltaY / 200));
+            },
+            { passive: false },
+        );
         byId("zoom-in").addEventListener("click", () => zoomBy(2));
         byId("zoom-out").addEventListener("click", () => zoomBy(0.5));
         new ResizeObserver(onChange).observe(svg);

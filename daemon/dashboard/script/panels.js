@@ -2,16 +2,31 @@
 
 function showStations(status) {
     const list = byId("stations");
+    const working = ["snapshot", "refreshing", "publishing"].includes(status.state);
     if (list.children.length !== status.stations.length)
-        list.replaceChildren(...status.stations.map(() =>
-            make("li", {},
-                make("span", {}, make("span"), make("span", { class: "tag", hidden: "" }, "bottleneck")),
-                make("span", { class: "value" }),
-                make("span", { class: "meter" }, make("span")))));
+        list.replaceChildren(
+            ...status.stations.map(() =>
+                make(
+                    "li",
+                    {},
+                    make(
+                        "span",
+                        {},
+                        make("span"),
+                        make("span", { class: "tag", hidden: "" }, "bottleneck"),
+                    ),
+                    make("span", { class: "value" }),
+                    make("span", { class: "meter" }, make("span")),
+                ),
+            ),
+        );
     status.stations.forEach((station, index) => {
         const [name, value, meter] = list.children[index].children;
-        const slow = status.bottleneck === station.name;
-        setAttributes(list.children[index], { "data-station": station.name, "data-bottleneck": slow ? "" : null });
+        const slow = working && status.bottleneck === station.name;
+        setAttributes(list.children[index], {
+            "data-station": station.name,
+            "data-bottleneck": slow ? "" : null,
+        });
         setText(name.firstChild, station.name);
         show(name.lastChild, slow);
         const waiting = station.queue > 0 ? `${formatCount(station.queue)} waiting · ` : "";
@@ -44,20 +59,36 @@ function showFailures(status) {
         .sort(([, a], [, b]) => b - a);
     const most = rows[0]?.[1] ?? 1;
     const total = run?.points.failed ?? 0;
-    setText(byId("failures-aside"), run === null ? "" : `${formatCount(total)} ${run.active ? "in this run" : "in the last run"}`);
+    setText(
+        byId("failures-aside"),
+        run === null
+            ? ""
+            : `${formatCount(total)} ${run.active ? "in this run" : "in the last run"}`,
+    );
     const list = byId("failures");
     if (rows.length === 0) {
-        list.replaceChildren(make("li", { class: "hint" }, run === null ? "Nothing was asked yet." : "No point failed."));
+        list.replaceChildren(
+            make(
+                "li",
+                { class: "hint" },
+                run === null ? "Nothing was asked yet." : "No point failed.",
+            ),
+        );
         return;
     }
-    list.replaceChildren(...rows.map(([cause, count]) => {
-        const bar = make("span");
-        bar.style.width = `${(100 * count) / most}%`;
-        return make("li", { "data-cause": cause },
-            make("span", {}, CAUSE_NAMES[cause] ?? cause),
-            make("span", { class: "value" }, formatCount(count)),
-            make("span", { class: "meter" }, bar));
-    }));
+    list.replaceChildren(
+        ...rows.map(([cause, count]) => {
+            const bar = make("span");
+            bar.style.width = `${(100 * count) / most}%`;
+            return make(
+                "li",
+                { "data-cause": cause },
+                make("span", {}, CAUSE_NAMES[cause] ?? cause),
+                make("span", { class: "value" }, formatCount(count)),
+                make("span", { class: "meter" }, bar),
+            );
+        }),
+    );
 }
 
 function showLearned(status) {
@@ -73,8 +104,7 @@ function showLearned(status) {
 function showLastRun(status) {
     const last = status.last_run;
     show(byId("last"), last !== null);
-    if (last === null)
-        return;
+    if (last === null) return;
     setText(byId("last-aside"), last.result ?? "");
     const speed = last.elapsed_s > 0 ? last.points.answered / last.elapsed_s : 0;
     fillPairs(byId("last-figures"), [
@@ -90,34 +120,50 @@ function showLastRun(status) {
 
 function generationRow(row) {
     const number = make("td", {}, String(row.generation));
-    if (row.current)
-        number.append(make("span", { class: "tag" }, "current"));
-    return make("tr", { "data-generation": row.generation },
+    if (row.current) number.append(make("span", { class: "tag" }, "current"));
+    return make(
+        "tr",
+        { "data-generation": row.generation },
         number,
         make("td", { title: formatTime(row.published) }, formatDate(row.published)),
         make("td", { class: "wide" }, row.run || "import"),
         make("td", { class: "number" }, formatCount(row.entries)),
-        make("td", { class: "number wide" }, formatBytes(row.bytes)));
+        make("td", { class: "number wide" }, formatBytes(row.bytes)),
+    );
 }
 
 function showGenerations(document) {
     const rows = document.generations;
     const current = rows.find((row) => row.current);
-    const none = make("tr", {}, make("td", { colspan: 5 }, "None yet: refreshctl cache import makes the first."));
+    const none = make(
+        "tr",
+        {},
+        make("td", { colspan: 5 }, "None yet: refreshctl cache import makes the first."),
+    );
     byId("generations").replaceChildren(...(rows.length > 0 ? rows.map(generationRow) : [none]));
-    setText(byId("cache-line"), current === undefined
-        ? "No generation published"
-        : `Generation ${current.generation}, ${formatCount(current.entries)} entries`);
+    setText(
+        byId("cache-line"),
+        current === undefined
+            ? "No generation published"
+            : `Generation ${current.generation}, ${formatCount(current.entries)} entries`,
+    );
 }
 
 function showLegend(world, colour) {
-    const age = world.complete ? "by mean age of their entries" : "by mean age, still being counted";
-    const progress = world.run === null ? "by the generation that built them" : "by progress of the run";
+    const age = world.complete
+        ? "by mean age of their entries"
+        : "by mean age, still being counted";
+    const progress =
+        world.run === null ? "by the generation that built them" : "by progress of the run";
     setText(byId("map-aside"), colour === "age" ? age : progress);
     const item = ({ fill, text }, name) =>
         make("li", { class: name }, make("i", { "data-fill": fill, "aria-hidden": "true" }), text);
     const rows = legendRows(world, colour);
     const steps = rows.filter(({ step }) => step).map((row) => item(row, "step"));
-    const scale = steps.length > 0 ? [make("li", { class: "scale" }, make("ol", {}, ...steps))] : [];
-    byId("legend").replaceChildren(...scale, ...rows.filter(({ step }) => !step).map((row) => item(row, null)));
+    const scale =
+        steps.length > 0 ? [make("li", { class: "scale" }, make("ol", {}, ...steps))] : [];
+    byId("legend").replaceChildren(
+        ...scale,
+        ...rows.filter(({ step }) => !step).map((row) => item(row, null)),
+    );
 }

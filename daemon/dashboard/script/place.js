@@ -11,12 +11,15 @@ function hitLines(place) {
     const facts = [`${formatDistance(place.distance_m)} away`];
     if (place.refreshed_at > 0)
         facts.push(`refreshed ${formatAge(nowUnix() - place.refreshed_at)} ago`);
-    else if (place.refreshed_at === 0)
-        facts.push("never refreshed");
+    else if (place.refreshed_at === 0) facts.push("never refreshed");
     return [
         make("p", { class: "label" }, place.display_name),
         make("p", { class: "facts" }, facts.join(" · ")),
-        make("p", { class: "facts" }, `Entry at ${formatPoint(Number(place.lat), Number(place.lon))}`),
+        make(
+            "p",
+            { class: "facts" },
+            `Entry at ${formatPoint(Number(place.lat), Number(place.lon))}`,
+        ),
     ];
 }
 
@@ -48,7 +51,10 @@ function makePlace(map) {
         show(byId("tile-hint"), tile === undefined);
         setText(byId("tile-title"), tile === undefined ? "All tiles" : `Tile ${tile.id}`);
         if (world !== null)
-            fillPairs(byId("tile-figures"), tile === undefined ? worldFigures(map.tiles()) : tileFigures(tile, world));
+            fillPairs(
+                byId("tile-figures"),
+                tile === undefined ? worldFigures(map.tiles()) : tileFigures(tile, world),
+            );
     }
 
     /* Only the answer to the newest question is shown. */
@@ -63,8 +69,7 @@ function makePlace(map) {
         } catch {
             lines = [make("p", { class: "wrong" }, "refreshd did not answer. Try again.")];
         }
-        if (number !== asked)
-            return;
+        if (number !== asked) return;
         byId("answer").replaceChildren(...lines);
         byId("answer").removeAttribute("aria-busy");
     }

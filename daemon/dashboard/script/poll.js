@@ -8,8 +8,7 @@ const POLL_LONGEST = 5000; /* between tries while the daemon is away */
 /* fetchJson: the document at path. Throws when there is none in time. */
 async function fetchJson(path) {
     const reply = await fetch(path, { signal: AbortSignal.timeout(POLL_TIMEOUT) });
-    if (!reply.ok)
-        throw new Error(`${path} answers ${reply.status}`);
+    if (!reply.ok) throw new Error(`${path} answers ${reply.status}`);
     return reply.json();
 }
 
@@ -45,11 +44,11 @@ async function poll(path, interval, onAnswer, onLost) {
         } catch {
             onLost(++failures);
         }
-        if (answer !== undefined)
-            await Promise.resolve(answer).then(onAnswer).catch(reportError);
-        if (document.hidden)
-            await pause.wait(POLL_HIDDEN);
+        if (answer !== undefined) await Promise.resolve(answer).then(onAnswer).catch(reportError);
+        if (document.hidden) await pause.wait(POLL_HIDDEN);
         else
-            await pause.wait(Math.min(interval * 2 ** Math.min(failures, 4), Math.max(interval, POLL_LONGEST)));
+            await pause.wait(
+                Math.min(interval * 2 ** Math.min(failures, 4), Math.max(interval, POLL_LONGEST)),
+            );
     }
 }

@@ -14,8 +14,7 @@ function showTheme() {
 
 function startTheme() {
     const chosen = remembered("theme");
-    if (chosen === "dark" || chosen === "light")
-        document.documentElement.dataset.theme = chosen;
+    if (chosen === "dark" || chosen === "light") document.documentElement.dataset.theme = chosen;
     byId("theme").addEventListener("click", () => {
         const next = themeInForce() === "dark" ? "light" : "dark";
         document.documentElement.dataset.theme = next;

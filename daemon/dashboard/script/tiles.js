@@ -15,7 +15,8 @@ const ASKING_STEPS = 3;
 /* readTiles: the document's rows as objects by column name, in order of id. */
 function readTiles(document) {
     return document.tiles.map((row) =>
-        Object.fromEntries(document.columns.map((column, index) => [column, row[index]])));
+        Object.fromEntries(document.columns.map((column, index) => [column, row[index]])),
+    );
 }
 
 /* tileBox: where a tile lies on the map, in its units (row 0 is in the south). */
@@ -34,14 +35,12 @@ function tileAt(grid, lat, lon) {
 }
 
 function ageFill(tile, now) {
-    if (tile.mean === 0)
-        return "undated";
+    if (tile.mean === 0) return "undated";
     return `age-${AGE_STEPS.findIndex(([limit]) => now - tile.mean < limit)}`;
 }
 
 function progressFill(tile, world) {
-    if (world.run === null)
-        return tile.built === world.generation ? "rebuilt" : "idle";
+    if (world.run === null) return tile.built === world.generation ? "rebuilt" : "idle";
     if (tile.state === "asking")
         return `asking-${Math.min(Math.floor(tile.done * ASKING_STEPS), ASKING_STEPS - 1)}`;
     return tile.state ?? "idle";
@@ -49,8 +48,7 @@ function progressFill(tile, world) {
 
 /* tileFill: the name of a tile's colour; null = empty. */
 function tileFill(tile, world, colour) {
-    if (tile.entries === 0)
-        return null;
+    if (tile.entries === 0) return null;
     return colour === "age" ? ageFill(tile, nowUnix()) : progressFill(tile, world);
 }
 
@@ -85,8 +83,7 @@ function legendRows(world, colour) {
 
 /* tileSummary: one line for those who don't see the colour. */
 function tileSummary(tile, world) {
-    if (tile.entries === 0)
-        return `Tile ${tile.id}: empty`;
+    if (tile.entries === 0) return `Tile ${tile.id}: empty`;
     const age = tile.mean > 0 ? `, mean age ${formatAge(nowUnix() - tile.mean)}` : "";
     return `Tile ${tile.id}: ${formatCount(tile.entries)} entries${age}${progressWords(tile, world, ", ")}`;
 }
@@ -98,8 +95,7 @@ function progressWords(tile, world, before = "") {
         asking: `${formatPercent(tile.done)} asked`,
         rebuilt: "rebuilt",
     };
-    if (world.run === null)
-        return "";
+    if (world.run === null) return "";
     return before + (words[tile.state] ?? "not in this run");
 }
 
@@ -120,11 +116,9 @@ function commonFigures({ entries, found, none, unsure, mean, oldest, newest, byt
 }
 
 function tileFigures(tile, world) {
-    if (tile.entries === 0)
-        return [["Entries", "0"]];
+    if (tile.entries === 0) return [["Entries", "0"]];
     const pairs = [...commonFigures(tile), ["Built by", `generation ${tile.built}`]];
-    if (world.run !== null)
-        pairs.push(["This run", progressWords(tile, world)]);
+    if (world.run !== null) pairs.push(["This run", progressWords(tile, world)]);
     return pairs;
 }
 
@@ -134,14 +128,14 @@ function worldFigures(tiles) {
     const dated = tiles.filter((tile) => tile.mean > 0);
     const weight = dated.reduce((total, tile) => total + tile.entries, 0);
     const all = {
-        mean: dated.reduce((total, tile) => total + tile.mean * tile.entries, 0) / Math.max(weight, 1),
+        mean:
+            dated.reduce((total, tile) => total + tile.mean * tile.entries, 0) /
+            Math.max(weight, 1),
         oldest: dated.reduce((least, tile) => Math.min(least, tile.oldest), Infinity),
         newest: dated.reduce((most, tile) => Math.max(most, tile.newest), 0),
     };
-    for (const name of ["entries", "found", "none", "unsure", "bytes"])
-        all[name] = sum(name);
-    if (dated.length === 0)
-        all.oldest = 0;
+    for (const name of ["entries", "found", "none", "unsure", "bytes"]) all[name] = sum(name);
+    if (dated.length === 0) all.oldest = 0;
     const filled = tiles.filter((tile) => tile.entries > 0).length;
     return [...commonFigures(all), ["Tiles with entries", `${filled} of ${tiles.length}`]];
 }
