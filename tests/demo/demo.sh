@@ -95,7 +95,11 @@ echo "  watch it at http://127.0.0.1:$port/"
 serve_lookups &
 reader=$!
 read -r lat lon <"$demo/samples"
-miss="$(awk -v lat="$lat" 'BEGIN {printf "%.4f", lat + 0.02}') $lon"
+for north in 0.05 0.1 0.15 0.2 0.3 0.4 0.5; do # the first place there that misses
+    miss="$(awk -v lat="$lat" -v north=$north 'BEGIN {printf "%.4f", lat + north}') $lon"
+    # shellcheck disable=SC2086 # two words
+    ctl lookup $miss >/dev/null || break
+done
 echo "  /reverse at $lat $lon: $(reverse "$lat" "$lon" | head -c 180)..."
 # shellcheck disable=SC2086 # two words
 echo "  a place that nobody asked for yet, $miss, is learned: $(reverse $miss | head -c 180)..."
