@@ -1,15 +1,8 @@
 #include "stages/geocode_figures.h"
 
-static unsigned outcome_of(const struct answer *answer)
+static unsigned failure_of(const struct answer *answer)
 {
-    switch (answer->kind) {
-    case ANSWER_FOUND:
-        return ASKED_FOUND;
-    case ANSWER_EMPTY:
-        return ASKED_NONE;
-    default:
-        return ASKED_FAILED - 1 + (answer->cause == CAUSE_NONE ? CAUSE_INTERNAL : answer->cause);
-    }
+    return ASKED_FAILED - 1 + (answer->cause == CAUSE_NONE ? CAUSE_INTERNAL : answer->cause);
 }
 
 const char *asked_outcome_name(unsigned outcome)
@@ -27,10 +20,19 @@ static void add(_Atomic uint64_t *figure, uint64_t more)
 void geocode_figures_note(struct geocode_figures *figures, double seconds,
                           const struct answer *answers, size_t count)
 {
-    uint32_t points[ASKED_OUTCOMES] = {0};
-    unsigned best = outcome_of(&answers[0]);
-    for (size_t i = 0; i < count; i++)
-        points[outcome_of(&answers[i])]++;
+    uint64_t points[ASKED_OUTCOMES] = {0};
+    unsigned best = ASKED_OUTCOMES;
+    for (size_t i = 0; i < count; i++) {
+        if (answers[i].kind == ANSWER_FOUND) {
+            points[ASKED_FOUND]++;
+        } else if (answers[i].kind == ANSWER_EMPTY) {
+            points[ASKED_NONE]++;
+        } else {
+            unsigned failure = failure_of(&answers[i]);
+            points[failure]++;
+            best = best == ASKED_OUTCOMES ? failure : best;
+        }
+    }
     if (points[ASKED_FOUND] > 0)
         best = ASKED_FOUND;
     else if (points[ASKED_NONE] > 0)
