@@ -15,6 +15,9 @@
 #include "daemon/pause_wait.h"
 #include "daemon/reload.h"
 
+/* A lookup should not wait for its turn while a refresh has every processor. */
+#define NICENESS_BEHIND_LOOKUPS 10
+
 static int take_lock(struct daemon *daemon, struct error *err)
 {
     char holder[256];
@@ -37,6 +40,7 @@ static int open_line(struct daemon *daemon, struct error *err)
                  .max_country_changed = config->gate.max_country_changed,
                  .max_changed = config->gate.max_changed,
                  .max_failed = config->refresh.max_failed},
+        .niceness = config->http.listen[0] != '\0' ? NICENESS_BEHIND_LOOKUPS : 0,
         .event = log_stage,
     };
     if (serving_learned(&daemon->learned, config, err) != 0)

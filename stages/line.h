@@ -28,6 +28,7 @@ struct line_settings {
     double rate; /* points per second while no run asks; 0 = unlimited */
     struct gate_limits gate;
     struct learned *learned; /* folded into their tiles by every run; NULL = none. Not owned */
+    int niceness;            /* of all threads of the line, above that of the caller */
     /* Called from any thread of the line: one log line. name is a stable event name
      * ("run_started"), text is key=value pairs. level: 0 error, 1 warning, 2 info. */
     void (*event)(void *context, int level, const char *name, const char *text);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "stages/publish.h"
 
@@ -289,6 +290,7 @@ void *conductor_thread(void *argument)
     enum wish wish;
     bool save;
     (void)pthread_setname_np(pthread_self(), "conductor");
+    (void)nice(line->settings.niceness); /* on Linux: of this thread and those that it starts */
     while ((wish = next_wish(line, &save)) != WISH_CLOSE) {
         if (save && run_save(line, &err) != 0)
             line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
