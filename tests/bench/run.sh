@@ -15,6 +15,8 @@ line() { # name ours theirs unit
 "$build/bench/bench_pair" "$points"
 
 "$here/network.sh"
+"$here/http.sh"
+"$here/http_refresh.sh"
 
 read -r speed memory < <("$here/line.sh" "$points")
 read -r speed4 memory4 < <("$here/line.sh" $((4 * points)))

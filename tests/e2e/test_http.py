@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +164,15 @@ def test_a_switch_is_seen_at_once(refreshd):
     stop.set()
     thread.join()
     assert {status for _, status, _ in seen} == {200}
+
+
+def test_lookups_come_before_a_refresh(served):
+    """The line's threads are nice, so that a lookup need not wait until a refresh has had its turn."""
+    nice = {}
+    for task in Path(f"/proc/{served.process.pid}/task").iterdir():
+        name, fields = (task / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
+        nice[name] = int(fields.split()[16])
+    assert nice["conductor"] == nice["http"] + 10
 
 
 def test_stop_with_open_connections(refreshd):

@@ -122,7 +122,7 @@ unsigned http_rig_status(const char *reply)
 
 const char *http_rig_header(const char *reply, const char *name)
 {
-    static char value[1024];
+    static _Thread_local char value[1024];
     size_t length = strlen(name);
     for (const char *line = reply; *line != '\0' && *line != '\r';) {
         const char *end = strstr(line, "\r\n");
