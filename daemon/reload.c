@@ -20,8 +20,10 @@ static int change_run(struct daemon *daemon, const struct config *old, const str
                       struct error *err)
 {
     struct line_change change = {-1, -1, -1, -1};
-    if (differs(old, new, "geocoder", "rate"))
+    if (differs(old, new, "geocoder", "rate")) {
         change.rate = new->geocoder.rate;
+        line_set_rate_at_rest(daemon->line, new->geocoder.rate);
+    }
     if (differs(old, new, "refresh", "finish_within"))
         change.finish_within = new->refresh.finish_within;
     if (differs(old, new, "refresh", "workers"))
