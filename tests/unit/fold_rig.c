@@ -45,7 +45,7 @@ struct cache *fold_cache(const char *directory, const struct fold_row *rows, siz
     char path[300];
     struct error err;
     struct import_result result;
-    struct cache *cache;
+    struct cache *cache = NULL;
     assert_int_equal(durable_make_directory(directory, &err), 0);
     (void)snprintf(path, sizeof path, "%s.csv", directory);
     FILE *file = fopen(path, "w");
