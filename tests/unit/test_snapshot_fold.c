@@ -16,6 +16,15 @@
 
 enum { BASES = 900, OVERS = 200, SHARED = 80, SHARES = 16, TILES = 576 };
 
+/* Dates of the generation's entries and of the learned ones: all mixed, or every tile of one kind.
+ */
+static const uint32_t dates[][4] = {
+    {1000, 2000, 1400, 2400},
+    {1000, 1100, 2300, 2400},
+    {2300, 2400, 1000, 1100},
+};
+static const uint32_t *range;
+
 static const char run[RUN_ID_BYTES] = "20261121T020000Z-1f3a";
 static char root[200], points_directory[240];
 static struct fold_row base[BASES], over[OVERS], both[BASES + OVERS];
@@ -32,8 +41,8 @@ static int open_all(void **state)
     (void)snprintf(root, sizeof root, "%s/snapshot-fold-XXXXXX", parent != NULL ? parent : "/tmp");
     if (mkdtemp(root) == NULL)
         return -1;
-    fold_rows(base, BASES, 1000, 2000, "Old");
-    fold_rows(over, OVERS, 1400, 2400, "Learned");
+    fold_rows(base, BASES, range[0], range[1], "Old");
+    fold_rows(over, OVERS, range[2], range[3], "Learned");
     for (size_t i = 0; i < SHARED; i++)
         over[i].point = base[5 * i].point;
     for (size_t i = SHARED; i < OVERS; i++)
@@ -163,5 +172,10 @@ int main(void)
         cmocka_unit_test(what_is_only_folded_needs_room_for_new_pairs),
         cmocka_unit_test(other_tiles_are_left_out),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    int failed = 0;
+    for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+        range = dates[i];
+        failed += cmocka_run_group_tests(tests, open_all, close_all);
+    }
+    return failed;
 }
