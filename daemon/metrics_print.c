@@ -29,7 +29,7 @@ static void print_lookups(struct prometheus *page, const struct metrics_sum *sum
     for (unsigned i = 0; i < METRICS_RESULTS; i++)
         prometheus_count(page, "result", results[i], sum->lookups[i]);
     prometheus_histogram(page, "refreshd_lookup_duration_seconds",
-                         "Time that lookups took, waits for the geocoder included.", latency_bounds,
+                         "Time that lookups took, without waits for the geocoder.", latency_bounds,
                          LATENCY_BOUNDS, sum->duration.buckets,
                          (double)sum->duration.nanoseconds * 1e-9);
     prometheus_family(page, "refreshd_http_requests_total", COUNTER,
