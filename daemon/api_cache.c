@@ -58,13 +58,15 @@ static int take(struct shelf *shelf, struct buffer *out, bool *mine, struct erro
     return result;
 }
 
-/* A document that could not be kept is made again for the next reader. */
-static void put(struct shelf *shelf, const unsigned char *text, size_t bytes, double effort)
+/* Keep what was made: the end of out from `start` on; nothing, when that failed. A document that
+ * could not be kept is made again for the next reader. */
+static void put(struct shelf *shelf, const struct buffer *out, size_t start, double effort)
 {
     double life = effort * LIFE_FOR_EFFORT;
     (void)pthread_mutex_lock(&shelf->lock);
     buffer_clear(&shelf->text);
-    if (buffer_append(&shelf->text, text, bytes, NULL) != 0)
+    if (out->used > start &&
+        buffer_append(&shelf->text, out->data + start, out->used - start, NULL) != 0)
         buffer_clear(&shelf->text);
     shelf->until = clock_monotonic() + (life > SHORTEST_LIFE ? life : SHORTEST_LIFE);
     shelf->making = false;
@@ -79,11 +81,12 @@ int api_cache_read(struct api_cache *cache, enum api_document which, api_maker *
     int found = take(shelf, out, &mine, err);
     if (found != 0)
         return found < 0 ? -1 : 0;
-    size_t before = out->used;
+    size_t start = out->used;
     double from = clock_monotonic();
     int result = make(context, out, err);
+    if (result != 0)
+        out->used = start;
     if (mine)
-        put(shelf, out->data + before, result == 0 ? out->used - before : 0,
-            clock_monotonic() - from);
+        put(shelf, out, start, clock_monotonic() - from);
     return result;
 }

@@ -23,7 +23,8 @@ void api_cache_free(struct api_cache *cache); /* NULL is allowed */
 /* The maker appends the document to out. */
 typedef int api_maker(const void *context, struct buffer *out, struct error *err);
 
-/* api_cache_read: append the document to out. -1 when it has to be made and that fails. */
+/* api_cache_read: append the document to out. -1 when it has to be made and that fails: out is as
+ * it was. */
 int api_cache_read(struct api_cache *cache, enum api_document which, api_maker *make,
                    const void *context, struct buffer *out, struct error *err);
 

@@ -217,6 +217,19 @@ def test_what_needs_a_person_is_told(browser, daemon):
     at_ease(browser)
 
 
+def test_a_geocoder_that_is_down_is_told(browser, daemon):
+    daemon.kill()
+    daemon.configure(geocoder__provider="nominatim", geocoder__url=f"http://127.0.0.1:{free_port()}")
+    daemon.start()
+    open_page(browser, daemon)
+    daemon.ctl("start")
+    browser.wait_text("#notice", "the geocoder can't be reached")
+    assert browser.text("#state") == "Refreshing" and browser.text("#eta") == "–"
+    assert browser.wait_text("#notice", "Waiting:")
+    daemon.ctl("cancel")
+    at_ease(browser)
+
+
 def test_it_recovers_when_the_daemon_does(browser, daemon):
     open_page(browser, daemon)
     before = browser.evaluate("window.stays = 'here'")
@@ -273,15 +286,19 @@ def test_it_is_accessible(browser, daemon, scheme, width):
     assert browser.do("accessibility") == []
 
 
-def test_without_a_cache(browser, refreshd):
+@pytest.mark.parametrize("rows, columns", [(24, 24), (6, 12)])
+def test_without_a_cache(browser, refreshd, rows, columns):
     port = free_port()
-    refreshd.configure(http__listen=f"127.0.0.1:{port}")
+    refreshd.configure(http__listen=f"127.0.0.1:{port}", cache__grid=f"{rows}x{columns}")
     refreshd.start()
     browser.open(f"http://127.0.0.1:{port}/")
     browser.wait_text("#headline", "No run yet")
     browser.wait_text("#generations", "cache import")
-    wait_for(lambda: browser.count("[data-tile]") == 576, what="tiles")
-    assert fills(browser) == {"empty": 576}
+    wait_for(lambda: browser.count("[data-tile]") == rows * columns, what="tiles")
+    assert fills(browser) == {"empty": rows * columns}
+    north_east = f"document.querySelector('[data-tile=\"{rows * columns - 1}\"]').getBBox()"
+    assert browser.evaluate(f"{north_east}.y") == 0
+    assert browser.evaluate(f"{north_east}.x") == pytest.approx(3600 * (1 - 1 / columns))
     at_ease(browser)
 
 

@@ -58,7 +58,7 @@ function noticeOf(status) {
                 text: reason ?? "",
             };
         default:
-            return reason === null ? null : { tone: "warn", title: "Slowed down", text: reason };
+            return reason === null ? null : { tone: "warn", title: status.points_per_s > 0 ? "Slowed down" : "Waiting", text: reason };
     }
 }
 
