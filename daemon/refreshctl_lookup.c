@@ -8,6 +8,20 @@
 #include "daemon/refreshctl_lookup.h"
 #include "daemon/refreshctl_session.h"
 #include "daemon/refreshctl_text.h"
+#include "stages/lookup.h"
+
+/* What the daemon has learned, where it can be read. Without it lookups find what is published. */
+static void open_learned(struct lookup *lookup, const char *state_directory)
+{
+    char *path;
+    if (asprintf(&path, "%s/learned", state_directory) < 0)
+        return;
+    if (learned_open(&lookup->learned, path, true, NULL) != 0)
+        lookup->learned = NULL;
+    else if (learned_reader_open(&lookup->learned_reader, lookup->learned, NULL) != 0)
+        lookup->learned_reader = NULL;
+    free(path);
+}
 
 int lookup_open(struct lookup *lookup, struct session *session, const char *radius,
                 struct error *err)
@@ -24,20 +38,29 @@ int lookup_open(struct lookup *lookup, struct session *session, const char *radi
         return error_set(err, ERROR_USAGE, "--radius: %.60s is not a distance such as 50m", radius);
     if (follower_open(&lookup->follower, &settings, err) != 0)
         return -1;
+    if (session->cache_directory == NULL)
+        open_learned(lookup, session->config->refresh.state_directory);
     return follow_reader_open(&lookup->reader, lookup->follower, err);
 }
 
 void lookup_close(struct lookup *lookup)
 {
     follow_reader_close(lookup->reader);
+    learned_reader_close(lookup->learned_reader);
+    learned_close(lookup->learned);
     follower_close(lookup->follower);
     buffer_free(&lookup->text);
 }
 
 int lookup_hold(struct lookup *lookup, struct error *err)
 {
-    if (follow_look(lookup->follower, err) < 0)
+    if (lookup->learned_reader != NULL && learned_begin(lookup->learned_reader, err) != 0)
         return -1;
+    if (follow_look(lookup->follower, err) < 0) {
+        if (lookup->learned_reader != NULL)
+            learned_end(lookup->learned_reader);
+        return -1;
+    }
     lookup->cache = follow_hold(lookup->reader);
     return 0;
 }
@@ -46,6 +69,8 @@ void lookup_let_go(struct lookup *lookup)
 {
     lookup->cache = NULL;
     follow_let_go(lookup->reader);
+    if (lookup->learned_reader != NULL)
+        learned_end(lookup->learned_reader);
 }
 
 int lookup_point(const char *lat, const char *lon, struct point *out, struct error *err)
@@ -134,20 +159,30 @@ static void print_miss(const struct lookup *lookup, const struct entry *entry, d
                      lookup->radius, lat, lon, figure_date(entry->refreshed_at, date));
 }
 
-int lookup_answer(struct lookup *lookup, const struct cache_hit *hit, struct error *err)
+int lookup_answer(struct lookup *lookup, struct point point, const struct cache_hit *hit,
+                  struct error *err)
 {
-    struct entry entry;
-    if (hit == NULL) {
+    struct lookup_best best = {.found = false};
+    if (hit != NULL) {
+        if (cache_entry(lookup->cache, hit, &best.entry, err) != 0)
+            return -1;
+        best.distance = hit->distance;
+        best.found = !lookup_is_unknown(&best.entry);
+    }
+    int learned = 0;
+    if (lookup->learned_reader != NULL)
+        learned = lookup_prefer_learned(lookup->learned_reader, point, lookup->radius, &best, err);
+    if (learned < 0)
+        return -1;
+    if (hit == NULL && learned == 0) {
         print_miss(lookup, NULL, 0);
         return 1;
     }
-    if (cache_entry(lookup->cache, hit, &entry, err) != 0)
-        return -1;
-    if (address_is_empty(&entry.address)) {
-        print_miss(lookup, &entry, hit->distance);
+    if (address_is_empty(&best.entry.address)) {
+        print_miss(lookup, &best.entry, best.distance);
         return 1;
     }
-    return print_hit(lookup, &entry, hit->distance, err);
+    return print_hit(lookup, &best.entry, best.distance, err);
 }
 
 static int lookup_one(struct lookup *lookup, struct point point, struct error *err)
@@ -157,7 +192,7 @@ static int lookup_one(struct lookup *lookup, struct point point, struct error *e
         return -1;
     int result = cache_nearest(lookup->cache, point, lookup->radius, &hit, err);
     if (result >= 0)
-        result = lookup_answer(lookup, result > 0 ? &hit : NULL, err);
+        result = lookup_answer(lookup, point, result > 0 ? &hit : NULL, err);
     lookup_let_go(lookup);
     return result;
 }

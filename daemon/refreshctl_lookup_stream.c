@@ -65,7 +65,8 @@ static void answer_all(struct lookup *lookup, struct stream *stream, const bool 
         const struct cache_hit *hit = asked[i] ? &stream->hits[good++] : NULL;
         int answered = -1;
         if (!question->bad)
-            answered = lookup_answer(lookup, hit->row == UINT64_MAX ? NULL : hit, &question->error);
+            answered = lookup_answer(lookup, question->point, hit->row == UINT64_MAX ? NULL : hit,
+                                     &question->error);
         if (answered < 0)
             print_bad(lookup, &question->error);
         stream->some_missed = stream->some_missed || answered != 0;

@@ -63,6 +63,9 @@ int environment_open_reader(struct environment *environment, const char *directo
 {
     if (set_path(environment, directory, err) != 0)
         return -1;
+    /* LMDB would make a lock file before it finds that there is nothing to lock. */
+    if (access(environment->path, R_OK) != 0)
+        return error_io(err, errno, "read", environment->path);
     return open_files(environment, directory, tables, 0, MDB_RDONLY, err);
 }
 

@@ -14,13 +14,6 @@ struct lookup_reader {
     bool published_held, learned_begun;
 };
 
-/* The nearest of one of the two. */
-struct nearest_entry {
-    bool found;
-    double distance;
-    struct entry entry;
-};
-
 int lookups_open(struct lookups **out, struct follower *follower, struct learned *learned,
                  struct error *err)
 {
@@ -62,14 +55,8 @@ void lookup_reader_close(struct lookup_reader *reader)
     free(reader);
 }
 
-/* An entry that was never confirmed either way: nothing that a lookup finds. */
-static bool is_unknown(const struct entry *entry)
-{
-    return entry->outcome != OUTCOME_NONE && address_is_empty(&entry->address);
-}
-
 static int find_published(const struct cache *cache, struct point point, double radius,
-                          struct nearest_entry *out, struct error *err)
+                          struct lookup_best *out, struct error *err)
 {
     struct cache_hit hit;
     int found = cache_nearest(cache, point, radius, &hit, err);
@@ -77,15 +64,13 @@ static int find_published(const struct cache *cache, struct point point, double 
         return found;
     if (cache_entry(cache, &hit, &out->entry, err) != 0)
         return -1;
-    out->found = !is_unknown(&out->entry);
+    out->found = !lookup_is_unknown(&out->entry);
     out->distance = hit.distance;
     return 0;
 }
 
-/* Put what is learned in the place of what is published where it is nearer, or as near and newer.
- * *better tells. */
-static int find_learned(struct learned_reader *reader, struct point point, double radius,
-                        struct nearest_entry *best, bool *better, struct error *err)
+int lookup_prefer_learned(struct learned_reader *reader, struct point point, double radius,
+                          struct lookup_best *best, struct error *err)
 {
     struct entry entry;
     double distance;
@@ -96,9 +81,8 @@ static int find_learned(struct learned_reader *reader, struct point point, doubl
         return found;
     if (best->found && distance == best->distance && entry.refreshed_at <= best->entry.refreshed_at)
         return 0;
-    *best = (struct nearest_entry){true, distance, entry};
-    *better = true;
-    return 0;
+    *best = (struct lookup_best){true, distance, entry};
+    return 1;
 }
 
 /* Begin a view of what is learned and hold the generation, in this order. When nothing is learned
@@ -120,16 +104,18 @@ int lookup_find(struct lookup_reader *reader, struct point point, double radius,
                 struct lookup_found *out, struct error *err)
 {
     const struct cache *cache;
-    struct nearest_entry best;
-    bool learned = false;
+    struct lookup_best best;
+    int learned = 0;
     best.found = false;
     if (begin(reader, &cache, err) != 0 ||
-        (cache != NULL && find_published(cache, point, radius, &best, err) != 0) ||
-        (reader->learned_begun &&
-         find_learned(reader->learned, point, radius, &best, &learned, err) != 0))
+        (cache != NULL && find_published(cache, point, radius, &best, err) != 0))
+        return -1;
+    if (reader->learned_begun)
+        learned = lookup_prefer_learned(reader->learned, point, radius, &best, err);
+    if (learned < 0)
         return -1;
     out->result = LOOKUP_MISS;
-    out->learned = learned;
+    out->learned = learned > 0;
     out->generation = cache != NULL ? cache_manifest(cache)->generation : 0;
     if (best.found) {
         out->result = best.entry.outcome == OUTCOME_NONE ? LOOKUP_KNOWN : LOOKUP_HIT;

@@ -48,6 +48,25 @@ void lookups_close(struct lookups *lookups); /* NULL is allowed */
 int lookup_reader_open(struct lookup_reader **out, struct lookups *lookups, struct error *err);
 void lookup_reader_close(struct lookup_reader *reader); /* NULL is allowed */
 
+/* The nearest entry so far. */
+struct lookup_best {
+    bool found;
+    double distance; /* metres */
+    struct entry entry;
+};
+
+/* lookup_is_unknown: an entry that was never confirmed either way: nothing that a lookup finds. */
+static inline bool lookup_is_unknown(const struct entry *entry)
+{
+    return entry->outcome != OUTCOME_NONE && address_is_empty(&entry->address);
+}
+
+/* lookup_prefer_learned: put what is learned in the place of *best, which is published, where it is
+ * nearer, or as near and newer. For those who can't use lookup_find; reader is between
+ * learned_begin and learned_end. 1 = it was put there, 0, -1. */
+int lookup_prefer_learned(struct learned_reader *reader, struct point point, double radius,
+                          struct lookup_best *best, struct error *err);
+
 /* lookup_find: 0 and *out, or -1 (a damaged pair or table). */
 int lookup_find(struct lookup_reader *reader, struct point point, double radius,
                 struct lookup_found *out, struct error *err);

@@ -280,6 +280,29 @@ def test_a_full_disk_costs_nothing_but_what_is_new():
                  every=0.1)
 
 
+def test_refreshctl_finds_what_was_learned(refreshd):
+    with StubGeocoder() as stub:
+        start(refreshd, stub)
+        look(refreshd, NEW[0])
+        words = [degrees(value) for value in NEW[0]]
+        # Beside the daemon, and without it.
+        for running in (True, False):
+            if not running:
+                refreshd.stop()
+            found = refreshd.json("lookup", *words)
+            assert found["address"]["street"] == address(NEW[0])["street"]
+            assert found["distance_m"] == 0
+            lines = "\n".join(f"{degrees(lat)} {degrees(lon)}" for lat, lon in (NEW[0], NEW[1], POINTS[0]))
+            told = refreshd.ctl("--json", "lookup", "--stdin", input=lines + "\n", check=False)
+            assert told.returncode == 1
+            first, second, third = map(json.loads, told.stdout.splitlines())
+            assert first["address"]["street"] == address(NEW[0])["street"]
+            assert second == {"address": None} and third["address"]["street"] == "Old Street"
+        # A cache directory that is named is all that is looked at.
+        assert refreshd.ctl("--cache", refreshd.cache, "lookup", *words, check=False).returncode == 1
+        assert len(stub.asked()) == 1
+
+
 def test_the_gazetteer_teaches_too(refreshd):
     serve(refreshd, POINTS, lookup__on_miss="fetch", geocoder__provider="gazetteer")
     paris = look(refreshd, (488566000, 23522000))
