@@ -29,6 +29,8 @@ static int make_status(const void *context, struct buffer *out, struct error *er
     struct learned_counts learned = {.most = atomic_load(&services->limits->learned_max)};
     if (services->learned != NULL)
         learned.entries = learned_count(services->learned);
+    if (services->learner != NULL)
+        learned.pending = learner_pending(services->learner);
     line_status(services->line, &status);
     return print(status_json(&status, services->config, &learned), out, err);
 }
