@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cachefmt/cache_tiles.h"
 #include "cachefmt/generation_names.h"
 
 #define OPEN_ATTEMPTS 100 /* as many switches in a row as may overtake one opening */
@@ -23,8 +24,7 @@ struct cache {
     struct manifest *manifest;
     struct grid grid;
     struct shared_pair **pairs; /* one for each tile; NULL for an empty one */
-    /* A tile's index once it was checked, so that a lookup reads one place for it. */
-    _Atomic(const struct quadtree *) *indexes;
+    struct cache_tiles *tiles;
     /* MANIFEST as it was when opened. It stays open, so that no other file can get its inode. */
     char *path; /* NULL: not of a directory */
     int fd;     /* -1: there was none */
@@ -69,8 +69,8 @@ static int set_manifest(struct cache *cache, struct manifest *manifest, struct e
     cache->manifest = manifest;
     cache->grid = manifest->grid;
     cache->pairs = calloc(grid_tiles(manifest->grid), sizeof(struct shared_pair *));
-    cache->indexes = calloc(grid_tiles(manifest->grid), sizeof *cache->indexes);
-    return cache->pairs != NULL && cache->indexes != NULL ? 0 : error_memory(err, "a cache");
+    cache->tiles = cache_tiles_create(manifest->grid);
+    return cache->pairs != NULL && cache->tiles != NULL ? 0 : error_memory(err, "a cache");
 }
 
 void cache_close(struct cache *cache)
@@ -81,7 +81,7 @@ void cache_close(struct cache *cache)
          tile++)
         drop_pair(cache->pairs[tile]);
     free(cache->pairs);
-    free(cache->indexes);
+    free(cache->tiles);
     manifest_free(cache->manifest);
     if (cache->fd >= 0)
         (void)close(cache->fd);
@@ -229,24 +229,30 @@ struct grid cache_grid(const struct cache *cache)
     return cache->grid;
 }
 
-static __attribute__((noinline)) int check_index(const struct cache *cache, uint32_t tile,
-                                                 const struct quadtree **out, struct error *err)
+const struct cache_tiles *cache_tiles(const struct cache *cache)
+{
+    return cache->tiles;
+}
+
+int cache_tile_check(const struct cache *cache, uint32_t tile, const struct quadtree **out,
+                     struct error *err)
 {
     const struct pair *pair = cache_pair(cache, tile);
     if (pair == NULL)
         return 0;
     if (pair_quadtree(pair, out, err) != 0)
         return -1;
-    atomic_store_explicit(&cache->indexes[tile], *out, memory_order_release);
+    atomic_store_explicit(&cache->tiles->tile[tile].index, *out, memory_order_release);
     return 1;
 }
 
 int cache_quadtree(const struct cache *cache, uint32_t tile, const struct quadtree **out,
                    struct error *err)
 {
-    const struct quadtree *tree = atomic_load_explicit(&cache->indexes[tile], memory_order_acquire);
+    const struct quadtree *tree =
+        atomic_load_explicit(&cache->tiles->tile[tile].index, memory_order_acquire);
     if (tree == NULL)
-        return check_index(cache, tile, out, err);
+        return cache_tile_check(cache, tile, out, err);
     *out = tree;
     return 1;
 }

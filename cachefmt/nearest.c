@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "cachefmt/cache.h"
+#include "cachefmt/cache_tiles.h"
 
 #define UNITS_PER_METRE (1.8e9 / (EARTH_RADIUS_METRES * 3.14159265358979323846))
 #define UNITS_PER_RADIAN (1.8e9 / 3.14159265358979323846)
@@ -175,24 +175,44 @@ static __attribute__((noinline)) int refuse_point(struct point point, struct err
                      (double)point.lon / POINT_UNITS_PER_DEGREE);
 }
 
+/* near_edge: the rest of cache_nearest near a tile's edge, or where nothing is near. */
+static __attribute__((noinline)) int near_edge(const struct cache *cache, struct point query,
+                                               double radius, const struct nearest *nearest,
+                                               struct cache_hit *hit, struct error *err)
+{
+    struct place place = place_of(cache_grid(cache), query);
+    if (!((nearest != NULL ? nearest->distance : radius) < place.inside))
+        return search_on(cache, query, radius, place.tile, nearest, hit, err);
+    if (nearest == NULL)
+        return 0;
+    *hit = (struct cache_hit){place.tile, nearest->row, nearest->distance};
+    return 1;
+}
+
 int cache_nearest(const struct cache *cache, struct point query, double radius,
                   struct cache_hit *hit, struct error *err)
 {
-    const struct quadtree *tree;
     struct nearest nearest;
     if (__builtin_expect(!point_is_valid(query), 0))
         return refuse_point(query, err);
-    struct grid grid = cache_grid(cache);
-    struct place place = place_of(grid, query);
-    int has_entries = cache_quadtree(cache, place.tile, &tree, err);
-    if (has_entries < 0)
-        return -1;
-    bool found = has_entries && quadtree_nearest(tree, query, radius, &nearest);
-    if (__builtin_expect(!((found ? nearest.distance : radius) < place.inside), 0))
-        return search_on(cache, query, radius, place.tile, found ? &nearest : NULL, hit, err);
+    const struct cache_tiles *tiles = cache_tiles(cache);
+    uint32_t tile = grid_tile(tiles->grid, query);
+    const struct cache_tile *here = &tiles->tile[tile];
+    const struct quadtree *tree = atomic_load_explicit(&here->index, memory_order_acquire);
+    if (__builtin_expect(tree == NULL, 0)) {
+        int has_entries = cache_tile_check(cache, tile, &tree, err);
+        if (has_entries <= 0)
+            return has_entries < 0 ? -1 : near_edge(cache, query, radius, NULL, hit, err);
+    }
+    bool found = quadtree_nearest(tree, query, radius, &nearest);
+    double reach = found ? nearest.distance : radius;
+    if (__builtin_expect(!(reach < CACHE_NEAR) ||
+                             !cache_tile_core_has(here, cache_north(query), cache_east(query)),
+                         0))
+        return near_edge(cache, query, radius, found ? &nearest : NULL, hit, err);
     if (!found)
         return 0;
-    *hit = (struct cache_hit){place.tile, nearest.row, nearest.distance};
+    *hit = (struct cache_hit){tile, nearest.row, nearest.distance};
     return 1;
 }
 

@@ -48,16 +48,27 @@ static inline __attribute__((always_inline)) void prefetch_node(const uint64_t *
         __builtin_prefetch(keys + i);
 }
 
+/* One level down: the last of its keys that is not above code, below the one numbered `above`. */
+static inline size_t step_down(const struct quadtree *tree, const struct quadtree_level *level,
+                               size_t above, uint64_t code)
+{
+    size_t place = above << FANOUT_BITS;
+    place += place_in_node(tree->directory + level->first + place, code);
+    return place < level->last ? place : level->last;
+}
+
 /* find_block: the last block whose first code is not above code (block 0 if none). count > 0. */
 static inline size_t find_block(const struct quadtree *tree, uint64_t code)
 {
     size_t block = 0;
-    const struct quadtree_level *level = tree->levels, *end = level + tree->depth;
-    for (; level < end; level++) {
-        size_t place = block << FANOUT_BITS;
-        place += place_in_node(tree->directory + level->first + place, code);
-        block = place < level->last ? place : level->last;
+    if (__builtin_expect(tree->depth - 1 < QUADTREE_USUAL_DEPTH, 1)) {
+#pragma GCC unroll 3
+        for (unsigned i = 0; i < QUADTREE_USUAL_DEPTH; i++)
+            block = step_down(tree, &tree->usual[i], block, code);
+        return block;
     }
+    for (unsigned i = 0; i < tree->depth; i++)
+        block = step_down(tree, &tree->levels[i], block, code);
     return block;
 }
 

@@ -28,6 +28,8 @@ struct quadtree quadtree_view(const struct point *points, size_t count, const ui
     for (unsigned level = 1; level < tree.depth; level++)
         tree.levels[level].first =
             tree.levels[level - 1].first + whole_nodes(tree.levels[level - 1].last + 1);
+    for (unsigned i = 0; i < tree.depth && tree.depth <= QUADTREE_USUAL_DEPTH; i++)
+        tree.usual[QUADTREE_USUAL_DEPTH - tree.depth + i] = tree.levels[i];
     if (directory != NULL && tree.depth > 0)
         tree.first_codes = directory + tree.levels[tree.depth - 1].first;
     return tree;

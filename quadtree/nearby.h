@@ -54,13 +54,15 @@ static inline __attribute__((always_inline)) void prefetch_block(const struct qu
         __builtin_prefetch(points + i);
 }
 
-/* The blocks beside home, to which every fourth search goes on. */
-static inline __attribute__((always_inline)) void prefetch_beside(const struct quadtree *tree,
-                                                                  size_t home)
+/* The block, and of those beside it, to which every fourth search goes on, the nearer ends: more
+ * would cost other reads their place. */
+static inline __attribute__((always_inline)) void prefetch_home(const struct quadtree *tree,
+                                                                size_t home)
 {
-    size_t last = tree->blocks - 1;
-    prefetch_block(tree, home > 0 ? home - 1 : 0);
-    prefetch_block(tree, home < last ? home + 1 : last);
+    const struct point *first = tree->points + home * BLOCK;
+    prefetch_block(tree, home);
+    __builtin_prefetch(home > 0 ? first - 1 : first);
+    __builtin_prefetch(home + 1 < tree->blocks ? first + BLOCK : first);
 }
 
 #if LANES > 2
@@ -87,8 +89,14 @@ static inline double gathered(uint64_t bits)
 
 /* --- one query -------------------------------------------------------------------------------- */
 
-/* begin: returns the code of the query. */
-static inline uint64_t begin(struct seeker *seeker, struct point query, double radius)
+static inline uint64_t code_of(struct point point)
+{
+    return spread_bits((uint32_t)point.lon + LONGITUDE_LIMIT) |
+           spread_bits((uint32_t)point.lat + LATITUDE_LIMIT) << 1;
+}
+
+/* begin: everything but home. */
+static inline void begin(struct seeker *seeker, struct point query, double radius)
 {
     seeker->radius = radius;
     seeker->best.origin = origin_at(query);
@@ -98,8 +106,6 @@ static inline uint64_t begin(struct seeker *seeker, struct point query, double r
     seeker->square = INFINITY;
     seeker->measured = false;
     seeker->anywhere = false;
-    return spread_bits((uint32_t)query.lon + LONGITUDE_LIMIT) |
-           spread_bits((uint32_t)query.lat + LATITUDE_LIMIT) << 1;
 }
 
 /* measure: the best's haversine, if only its planar square is known; the radius's while there is
@@ -420,7 +426,8 @@ static __attribute__((noinline)) double far_metres(struct best best)
     return distance_from(&best.origin, best.point);
 }
 
-static inline bool finish(const struct quadtree *tree, struct seeker *seeker, struct nearest *out)
+static inline __attribute__((always_inline)) bool finish(const struct quadtree *tree,
+                                                         struct seeker *seeker, struct nearest *out)
 {
     struct best *best = &seeker->best;
     if (__builtin_expect(seeker->anywhere, 0)) {
@@ -469,8 +476,12 @@ bool SEARCH_ONE(const struct quadtree *tree, struct point query, double radius, 
     struct rectangle around;
     if (!(radius >= 0))
         return false;
-    seeker.home = find_block(tree, begin(&seeker, query, radius));
-    prefetch_beside(tree, seeker.home);
+    /* The descent first: its last read takes long, and while the processor waits for it, it does
+     * what begin needs. Then little stands between the reads of this search and of the next. */
+    size_t home = find_block(tree, code_of(query));
+    begin(&seeker, query, radius);
+    seeker.home = home;
+    prefetch_home(tree, home);
     if (visit_home(tree, &seeker, &around) && !home_covers(tree, seeker.home, around)) {
         struct seeker further = beyond_home(tree, seeker, around);
         seeker = further;
@@ -524,10 +535,12 @@ void SEARCH_GROUP(const struct quadtree *tree, const struct point *queries, size
     size_t blocks[GROUP];
     rest.planned = rest.visits = 0;
     for (size_t i = 0; i < n; i++)
-        codes[i] = begin(&seekers[i], queries[i], radius);
+        codes[i] = code_of(queries[i]);
     find_blocks(tree, codes, n, blocks);
     for (size_t i = 0; i < n; i++)
         prefetch_block(tree, blocks[i]);
+    for (size_t i = 0; i < n; i++)
+        begin(&seekers[i], queries[i], radius);
     for (size_t i = 0; i < n; i++) {
         seekers[i].home = blocks[i];
         visit_first(tree, &seekers[i], (unsigned)i, &rest);

@@ -19,6 +19,7 @@
 #include "quadtree/point.h"
 
 #define QUADTREE_DEPTH_LIMIT 12
+#define QUADTREE_USUAL_DEPTH 3 /* up to a million points */
 
 /* Where the directory keeps a level. */
 struct quadtree_level {
@@ -45,6 +46,9 @@ struct quadtree {
     const uint64_t *first_codes; /* of the blocks, in the directory; of no use at depth 0 */
     size_t blocks;
     unsigned depth;
+    /* The levels of a tree of usual size, behind empty ones that lead to block 0: a descent through
+     * all of them has no branch that depends on the depth. */
+    struct quadtree_level usual[QUADTREE_USUAL_DEPTH];
     struct quadtree_level levels[QUADTREE_DEPTH_LIMIT]; /* root first */
 };
 
