@@ -44,4 +44,9 @@ char *text_format_duration(double seconds, char out[32]);
 /* text_is_utf8: valid UTF-8 (RFC 3629: no surrogates, no overlong forms), any length. */
 bool text_is_utf8(const char *text, size_t bytes);
 
+/* text_nearer: whether a mistyped word may have meant candidate, and is nearer to it than *least
+ * edits, which becomes theirs. The search begins with TEXT_FAR. */
+#define TEXT_FAR 32U
+bool text_nearer(const char *word, const char *candidate, unsigned *least);
+
 #endif

@@ -54,8 +54,7 @@ static int print_info_json(const struct session *session, const struct manifest 
 
 static int run_info(struct session *session, int argc, char **argv)
 {
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -109,8 +108,7 @@ static int print_generations(const struct session *session, const struct generat
 
 static int run_generations(struct session *session, int argc, char **argv)
 {
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -162,11 +160,13 @@ static int print_verified(const struct session *session, const struct verify_res
     return session_print(session, document, status);
 }
 
+static const struct command_option verify_options[] = {
+    {"--deep", NULL, 0, "Decode every entry as well"}, {NULL, NULL, 0, NULL}};
+
 static int run_verify(struct session *session, int argc, char **argv)
 {
     bool deep = false;
-    const struct option_word known[] = {{"--deep", NULL, &deep}, {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, verify_options, &deep, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -229,15 +229,18 @@ static int export_options(const struct export_words *words, const struct cache *
     return words->box != NULL ? parse_box(words->box, &options->box, err) : 0;
 }
 
+static const struct command_option export_options_known[] = {
+    {"--format", "csv/ndjson/geojson", offsetof(struct export_words, format), "csv by default"},
+    {"--tile", "N", offsetof(struct export_words, tile), "Only this tile"},
+    {"--bbox", "S,W,N,E", offsetof(struct export_words, box),
+     "Only the entries in this box, its edges included"},
+    {NULL, NULL, 0, NULL}};
+
 static int run_export(struct session *session, int argc, char **argv)
 {
     struct export_words words = {0};
     struct export_options options;
-    const struct option_word known[] = {{"--format", &words.format, NULL},
-                                        {"--tile", &words.tile, NULL},
-                                        {"--bbox", &words.box, NULL},
-                                        {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, export_options_known, &words, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -254,18 +257,27 @@ static int run_export(struct session *session, int argc, char **argv)
 }
 
 const struct subcommand cache_subcommands[] = {
-    {"cache import", "FILE [--format csv/ndjson] [--skip-bad REJECTS]",
-     "Make a new generation out of a file; - is standard input",
-     "--cache /srv/cache cache import places.csv", cache_run_import},
-    {"cache export", "[--format csv/ndjson/geojson] [--tile N] [--bbox S,W,N,E]",
-     "Write the entries to standard output", "cache export --bbox 51,-3,52,-2 > bath.csv",
-     run_export},
-    {"cache verify", "[--deep]",
-     "Check every checksum and pair id; --deep decodes every entry as well", "cache verify --deep",
-     run_verify},
-    {"cache info", "", "Show the published generation's figures", "--json cache info", run_info},
-    {"cache generations", "", "List the generations kept, newest first", "cache generations",
-     run_generations},
-    {"cache rollback", "[N]", "Publish generation N again; without N the next older one kept",
-     "cache rollback 7", cache_run_rollback},
-    {NULL, NULL, NULL, NULL, NULL}};
+    {"cache import", "FILE", cache_import_options, "Make a new generation out of a file",
+     "- is standard input. The new generation holds what the file holds, nothing else. Columns\n"
+     "are lat,lon and any of label name housenumber street district city county state postcode\n"
+     "country countrycode outcome refreshed_at; NDJSON has the same names. Without --skip-bad\n"
+     "one bad row stops it, with its line and column, and nothing is written; with it bad rows\n"
+     "exit with 4. refreshd does the import when it runs, unless a run is active.",
+     "--cache /srv/cache cache import places.csv", "01234", cache_run_import},
+    {"cache export", "", export_options_known, "Write the entries to standard output",
+     "In the order of tiles, and inside a tile along the Morton curve. An import of an export\n"
+     "gives the same bytes.",
+     "cache export --bbox 51,-3,52,-2 > bath.csv", "012", run_export},
+    {"cache verify", "", verify_options, "Check every checksum and pair id of the cache",
+     "Reads the files of every generation kept, and names each that is harmed.",
+     "cache verify --deep", "012", run_verify},
+    {"cache info", "", NULL, "Show the figures of the published generation", "",
+     "--json cache info", "012", run_info},
+    {"cache generations", "", NULL, "List the generations kept, newest first",
+     "The published one has a *. The others are the backups that `cache rollback` goes back to.",
+     "cache generations", "012", run_generations},
+    {"cache rollback", "[N]", NULL, "Publish an older generation again",
+     "Generation N, or without N the next older one kept. refreshd does it when it runs, unless a\n"
+     "run is active.",
+     "cache rollback 7", "0123", cache_run_rollback},
+    {.name = NULL}};

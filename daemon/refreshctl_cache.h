@@ -4,6 +4,7 @@
 
 #include "daemon/refreshctl_session.h"
 
+extern const struct command_option cache_import_options[];
 int cache_run_import(struct session *session, int argc, char **argv);
 int cache_run_rollback(struct session *session, int argc, char **argv);
 

@@ -213,13 +213,18 @@ out:
     return -1;
 }
 
+const struct command_option cache_import_options[] = {
+    {"--format", "csv/ndjson", offsetof(struct import_words, format),
+     "By default ndjson for names ending in .ndjson or .jsonl, else csv"},
+    {"--skip-bad", "REJECTS", offsetof(struct import_words, rejects),
+     "Write bad rows to this file, with line and reason, and go on"},
+    {NULL, NULL, 0, NULL}};
+
 int cache_run_import(struct session *session, int argc, char **argv)
 {
     struct import_words words = {0};
-    const struct option_word known[] = {{"--format", &words.format, NULL},
-                                        {"--skip-bad", &words.rejects, NULL},
-                                        {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, &words.file, 1, 1, NULL);
+    int status =
+        session_words(session, argc, argv, cache_import_options, &words, &words.file, 1, 1, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -254,8 +259,7 @@ int cache_run_rollback(struct session *session, int argc, char **argv)
 {
     const char *word = NULL;
     uint64_t to = 0, now = 0;
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, &word, 0, 1, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, &word, 0, 1, NULL);
     if (status != 0)
         return status;
     if (word != NULL && (!text_parse_unsigned(word, 1ULL << 53, &to) || to == 0))

@@ -40,8 +40,7 @@ static void print_run(const cJSON *run)
 
 static int run_runs(struct session *session, int argc, char **argv)
 {
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -99,8 +98,7 @@ static void print_report(const cJSON *report)
 static int run_report(struct session *session, int argc, char **argv)
 {
     const char *run = "";
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, &run, 0, 1, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, &run, 0, 1, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -208,11 +206,14 @@ static int print_failures(struct client *client, const cJSON *reply, enum failur
     return result;
 }
 
+static const struct command_option failures_options[] = {
+    {"--format", "csv", 0, "Print lat,lon,cause,status,attempts,detail, as a file to keep"},
+    {NULL, NULL, 0, NULL}};
+
 static int run_failures(struct session *session, int argc, char **argv)
 {
     const char *run = "", *format = NULL;
-    const struct option_word known[] = {{"--format", &format, NULL}, {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, &run, 0, 1, NULL);
+    int status = session_words(session, argc, argv, failures_options, &format, &run, 0, 1, NULL);
     if (status != 0)
         return status;
     if (format != NULL && strcmp(format, "csv") != 0)
@@ -232,9 +233,10 @@ static int run_failures(struct session *session, int argc, char **argv)
 }
 
 const struct subcommand history_subcommands[] = {
-    {"runs", "", "List the runs, newest first", "runs", run_runs},
-    {"report", "[RUN]", "Show what a run changed, the newest by default",
-     "report 20261121T020000Z-1f3a", run_report},
-    {"failures", "[RUN] [--format csv]", "List the points that failed, and why",
-     "failures --format csv", run_failures},
-    {NULL, NULL, NULL, NULL, NULL}};
+    {"runs", "", NULL, "List the runs, newest first", "", "runs", "0123", run_runs},
+    {"report", "[RUN]", NULL, "Show what a run changed", "The newest run by default.",
+     "report 20261121T020000Z-1f3a", "0123", run_report},
+    {"failures", "[RUN]", failures_options, "List the points that failed, and why",
+     "Of the newest run by default. `start --retry-failed` asks for them again.",
+     "failures --format csv", "0123", run_failures},
+    {.name = NULL}};

@@ -197,27 +197,37 @@ static int lookup_one(struct lookup *lookup, struct point point, struct error *e
     return result;
 }
 
+struct lookup_words {
+    const char *radius;
+    bool from_stdin;
+};
+
+static const struct command_option lookup_options[] = {
+    {"--radius", "M", offsetof(struct lookup_words, radius),
+     "How far away the entry may lie, such as 50m; [lookup] radius by default"},
+    {"--stdin", NULL, offsetof(struct lookup_words, from_stdin),
+     "Answer standard input, one LAT LON a line, in that order"},
+    {NULL, NULL, 0, NULL}};
+
 static int run_lookup(struct session *session, int argc, char **argv)
 {
-    const char *radius = NULL, *words[2];
-    bool from_stdin = false;
+    const char *words[2];
+    struct lookup_words given = {0};
     int count;
-    const struct option_word known[] = {
-        {"--radius", &radius, NULL}, {"--stdin", NULL, &from_stdin}, {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, words, 0, 2, &count);
+    int status = session_words(session, argc, argv, lookup_options, &given, words, 0, 2, &count);
     if (status != 0)
         return status;
-    if (count != (from_stdin ? 0 : 2))
-        return session_usage(session, from_stdin ? "lookup --stdin takes no point"
-                                                 : "lookup needs a latitude and a longitude");
+    if (count != (given.from_stdin ? 0 : 2))
+        return session_usage(session, given.from_stdin ? "lookup --stdin takes no point"
+                                                       : "lookup needs a latitude and a longitude");
     struct point point = {0, 0};
     struct error err;
-    if (!from_stdin && lookup_point(words[0], words[1], &point, &err) != 0)
+    if (!given.from_stdin && lookup_point(words[0], words[1], &point, &err) != 0)
         return session_fail(session, &err);
     struct lookup lookup;
-    if (lookup_open(&lookup, session, radius, &err) != 0)
+    if (lookup_open(&lookup, session, given.radius, &err) != 0)
         return session_fail(session, &err);
-    int result = from_stdin ? lookup_stream(&lookup, &err) : lookup_one(&lookup, point, &err);
+    int result = given.from_stdin ? lookup_stream(&lookup, &err) : lookup_one(&lookup, point, &err);
     lookup_close(&lookup);
     if (result < 0)
         return session_fail(session, &err);
@@ -225,7 +235,8 @@ static int run_lookup(struct session *session, int argc, char **argv)
 }
 
 const struct subcommand lookup_subcommands[] = {
-    {"lookup", "LAT LON [--radius M] | lookup --stdin [--radius M]",
-     "Find the nearest entry; --stdin answers one LAT LON a line", "lookup 51.3811 -2.3590",
-     run_lookup},
-    {NULL, NULL, NULL, NULL, NULL}};
+    {"lookup", "[LAT LON]", lookup_options, "Find the entry nearest to a point",
+     "Reads the cache directory itself, without refreshd. Negative numbers are plain words. A\n"
+     "miss exits with 1, with --stdin when any of the points missed.",
+     "lookup 51.3811 -2.3590", "012", run_lookup},
+    {.name = NULL}};

@@ -3,6 +3,8 @@
 #ifndef REFRESHD_DAEMON_REFRESHCTL_SESSION_H
 #define REFRESHD_DAEMON_REFRESHCTL_SESSION_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "config/config.h"
 #include "daemon/refreshctl_client.h"
@@ -15,12 +17,26 @@ struct session {
     struct config *config;       /* read on first use */
 };
 
+/* An option, or a setting such as rate=N. What is given for it is kept at `offset` in the struct of
+ * words of its command: a `const char *`, or a bool for a flag. Parser, help, manual and
+ * completions are made from these rows. */
+struct command_option {
+    const char *name; /* "--rate", or "rate=" for a setting */
+    const char
+        *value; /* what stands for the value: "N", or all choices, "csv/ndjson"; NULL = flag */
+    size_t offset;
+    const char *help; /* a sentence without its full stop; NULL = known, but not told of yet */
+};
+
 /* A command: run gets the words behind its name and returns the exit status. */
 struct subcommand {
-    const char *name; /* one word or two: "status", "cache info" */
-    const char *usage;
-    const char *help;
-    const char *example;
+    const char *name;                     /* one word or two: "status", "cache info" */
+    const char *operands;                 /* the plain words: "FILE", "[RUN]", or "" */
+    const struct command_option *options; /* ends in a NULL name; NULL = none but --json */
+    const char *help;                     /* a sentence without its full stop */
+    const char *more;    /* what else is worth knowing: sentences in lines, or "" */
+    const char *example; /* what may stand behind `refreshctl` */
+    const char *exits;   /* the exit statuses, as digits: "013" */
     int (*run)(struct session *session, int argc, char **argv);
 };
 
@@ -47,17 +63,25 @@ int session_usage(const struct session *session, const char *format, ...)
 /* session_print: print a document as JSON, taking it over; returns status, or a failure's. */
 int session_print(const struct session *session, cJSON *document, int status);
 
-/* One option a command knows: of value and flag exactly one is set. */
-struct option_word {
-    const char *name; /* "--rate" */
-    const char **value;
-    bool *flag;
-};
+/* session_words: sort argv into options, which are written to values (the command's struct of
+ * words; --json is always known), and plain words, at least `least` and at most `most`, which are
+ * written to words. Negative numbers and "-" are plain words, and so is everything behind "--".
+ * 0, or EXIT_USAGE after saying so. */
+int session_words(struct session *session, int argc, char **argv,
+                  const struct command_option *options, void *values, const char **words, int least,
+                  int most, int *count);
 
-/* session_words: sort argv into options (known ends in a NULL name; --json is always known) and
- * plain words, at least `least` and at most `most`, which are written to words. Negative numbers
- * and "-" are plain words, and so is everything behind "--". 0, or EXIT_USAGE after saying so. */
-int session_words(struct session *session, int argc, char **argv, const struct option_word *known,
-                  const char **words, int least, int most, int *count);
+/* The options that stand before the command; their values are kept in struct session. */
+extern const struct command_option session_options[];
+
+/* option_take: when *word is an option (or setting) of the table, keep its value and return 1; the
+ * value may be the word behind it, then *at moves on. 0 = it is none of them, -1 = it is one but
+ * its value is wrong, after saying so. */
+int option_take(const struct session *session, int argc, char **argv, int *at,
+                const struct command_option *options, void *values);
+
+/* option_unknown: the word is no option of the table; says what it may have meant. EXIT_USAGE. */
+int option_unknown(const struct session *session, const char *word,
+                   const struct command_option *options);
 
 #endif

@@ -177,20 +177,25 @@ static int start(struct session *session, struct client *client, cJSON *argument
     return wait ? wait_for(session, client, run, err) : EXIT_DONE;
 }
 
+#define AT(member) offsetof(struct start_words, member)
+
+static const struct command_option start_options[] = {
+    {"--older-than", "D", AT(older_than),
+     "Ask only for entries older than this, such as 30d; 0 = for every entry"},
+    {"--finish-within", "D", AT(finish_within), "Spread the run evenly over this time, such as 6h"},
+    {"--rate", "N", AT(rate), "At most N points per second; 0 = unlimited"},
+    {"--workers", "N", AT(workers), "Put questions from N threads"},
+    {"--tiles", "LIST", AT(tiles), "Only these tiles, such as 3,7-9"},
+    {"--retry-failed", NULL, AT(retry_failed), "Ask again only what failed in the last run"},
+    {"--dry-run", NULL, AT(dry_run), "Tell what the run would do, and start none"},
+    {"--wait", NULL, AT(wait), "Follow the run until it ends or stops for a person"},
+    {"--fleet", NULL, AT(fleet), NULL},
+    {NULL, NULL, 0, NULL}};
+
 static int run_start(struct session *session, int argc, char **argv)
 {
     struct start_words words = {0};
-    const struct option_word known[] = {{"--older-than", &words.older_than, NULL},
-                                        {"--finish-within", &words.finish_within, NULL},
-                                        {"--rate", &words.rate, NULL},
-                                        {"--workers", &words.workers, NULL},
-                                        {"--tiles", &words.tiles, NULL},
-                                        {"--retry-failed", NULL, &words.retry_failed},
-                                        {"--dry-run", NULL, &words.dry_run},
-                                        {"--wait", NULL, &words.wait},
-                                        {"--fleet", NULL, &words.fleet},
-                                        {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, start_options, &words, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     if (words.fleet)
@@ -211,9 +216,10 @@ static int run_start(struct session *session, int argc, char **argv)
 }
 
 const struct subcommand start_subcommands[] = {
-    {"start",
-     "[--older-than D] [--finish-within D] [--rate N] [--workers N] [--tiles LIST]\n"
-     "       [--retry-failed] [--dry-run] [--wait]",
-     "Start a run; --dry-run tells what it would do, --wait follows it to its end",
-     "start --older-than 30d --finish-within 6h --wait", run_start},
-    {NULL, NULL, NULL, NULL, NULL}};
+    {"start", "", start_options, "Start a run: ask the geocoder for the points of the cache again",
+     "Without options the run is as the configuration says. A second start while a run is\n"
+     "active is an error. When nothing is stale no run is made, which is no error. The plan of\n"
+     "--dry-run has points, requests, expected duration, disk needed, and whether a deadline\n"
+     "fits. Without --wait the command is done when the run has begun.",
+     "start --older-than 30d --finish-within 6h --wait", "012345", run_start},
+    {.name = NULL}};

@@ -45,11 +45,14 @@ static int watch(struct session *session, struct client *client, struct error *e
     return result != 0 ? -1 : exit;
 }
 
+static const struct command_option status_options[] = {
+    {"--watch", NULL, 0, "Follow the run until it ends or stops for a person"},
+    {NULL, NULL, 0, NULL}};
+
 static int run_status(struct session *session, int argc, char **argv)
 {
     bool watching = false;
-    const struct option_word known[] = {{"--watch", NULL, &watching}, {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, status_options, &watching, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -62,7 +65,8 @@ static int run_status(struct session *session, int argc, char **argv)
 }
 
 const struct subcommand status_subcommands[] = {
-    {"status", "[--watch]",
-     "Show state, progress, rate and failures; --watch follows the run to its end",
-     "status --watch", run_status},
-    {NULL, NULL, NULL, NULL, NULL}};
+    {"status", "", status_options, "Show state, progress, rate, stations and failures",
+     "One screen: the state and its reason, a bar, points, rate, expected end, the stations with\n"
+     "the bottleneck named, failures by cause. --watch exits as `start --wait` does.",
+     "status --watch", "012345", run_status},
+    {.name = NULL}};

@@ -45,8 +45,7 @@ static int wait_gone(struct client *client, const char *run, bool stand, cJSON *
 static int call_simply(struct session *session, int argc, char **argv, const char *command,
                        const char *what)
 {
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -76,8 +75,7 @@ static int run_resume(struct session *session, int argc, char **argv)
 /* Done when the run is over, so that what comes next finds none. */
 static int run_cancel(struct session *session, int argc, char **argv)
 {
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, NULL, NULL, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -96,41 +94,43 @@ static int run_cancel(struct session *session, int argc, char **argv)
     return status >= 0 ? status : session_fail(session, &err);
 }
 
-static int add_pair(cJSON *arguments, const char *word, struct error *err)
+struct set_words {
+    const char *rate, *workers, *finish_within, *concurrency;
+};
+
+static const struct command_option set_options[] = {
+    {"rate=", "N", offsetof(struct set_words, rate), "Points per second; 0 = unlimited"},
+    {"workers=", "N", offsetof(struct set_words, workers),
+     "Threads that put questions to the geocoder"},
+    {"finish_within=", "D", offsetof(struct set_words, finish_within),
+     "Spread the run evenly over this time; 0 = as fast as it goes"},
+    {"concurrency=", "N", offsetof(struct set_words, concurrency),
+     "Requests in flight for each worker"},
+    {NULL, NULL, 0, NULL}};
+
+static int set_arguments(const struct set_words *words, cJSON *arguments, struct error *err)
 {
-    static const struct {
-        const char *section, *name;
-    } settings[] = {{"geocoder", "rate"},
-                    {"refresh", "workers"},
-                    {"refresh", "finish_within"},
-                    {"geocoder", "concurrency"}};
-    const char *equals = strchr(word, '=');
-    for (size_t i = 0; equals != NULL && i < sizeof settings / sizeof settings[0]; i++) {
-        const char *name = settings[i].name;
-        if (strlen(name) == (size_t)(equals - word) && strncmp(name, word, strlen(name)) == 0) {
-            cJSON_DeleteItemFromObjectCaseSensitive(arguments, name);
-            return setting_add(arguments, name, settings[i].section, name, equals + 1, err);
-        }
-    }
-    return error_set(err, ERROR_USAGE,
-                     "set: %.60s is not one of rate=N workers=N finish_within=D concurrency=N",
-                     word);
+    if (setting_add(arguments, "rate", "geocoder", "rate", words->rate, err) != 0 ||
+        setting_add(arguments, "workers", "refresh", "workers", words->workers, err) != 0 ||
+        setting_add(arguments, "finish_within", "refresh", "finish_within", words->finish_within,
+                    err) != 0)
+        return -1;
+    return setting_add(arguments, "concurrency", "geocoder", "concurrency", words->concurrency,
+                       err);
 }
 
 static int run_set(struct session *session, int argc, char **argv)
 {
-    const char *words[8];
-    int count;
-    const struct option_word known[] = {{NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, words, 1, 8, &count);
+    struct set_words words = {0};
+    int status = session_words(session, argc, argv, set_options, &words, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
+    if (argc == 0)
+        return session_usage(session, "set: what? rate=N workers=N finish_within=D concurrency=N");
     struct error err;
     struct client *client = NULL;
     cJSON *arguments = cJSON_CreateObject(), *reply = NULL;
-    status = 0;
-    for (int i = 0; i < count && status == 0; i++)
-        status = add_pair(arguments, words[i], &err);
+    status = set_arguments(&words, arguments, &err);
     if (status == 0)
         status = session_connect(session, &client, &err);
     if (status != 0)
@@ -180,11 +180,13 @@ static int publish(struct session *session, struct client *client, bool force, s
     return published ? say(session, run, "published") : -1;
 }
 
+static const struct command_option publish_options[] = {
+    {"--force", NULL, 0, "Publish it although the gate holds it"}, {NULL, NULL, 0, NULL}};
+
 static int run_publish(struct session *session, int argc, char **argv)
 {
     bool force = false;
-    const struct option_word known[] = {{"--force", NULL, &force}, {NULL, NULL, NULL}};
-    int status = session_words(session, argc, argv, known, NULL, 0, 0, NULL);
+    int status = session_words(session, argc, argv, publish_options, &force, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
     struct error err;
@@ -197,11 +199,20 @@ static int run_publish(struct session *session, int argc, char **argv)
 }
 
 const struct subcommand steer_subcommands[] = {
-    {"pause", "", "Pause the run; returns when nothing is in flight any more", "pause", run_pause},
-    {"resume", "", "Go on with a paused run", "resume", run_resume},
-    {"cancel", "", "Give the run up; the published cache stays as it was", "cancel", run_cancel},
-    {"set", "[rate=N] [workers=N] [finish_within=D] [concurrency=N]",
-     "Change the active run at once", "set rate=50 workers=8", run_set},
-    {"publish", "[--force]", "Publish a run that is held at the gate", "publish --force",
-     run_publish},
-    {NULL, NULL, NULL, NULL, NULL}};
+    {"pause", "", NULL, "Pause the run",
+     "Returns when nothing is in flight any more. The pause survives a restart of refreshd.",
+     "pause", "0123", run_pause},
+    {"resume", "", NULL, "Go on with a run that is paused",
+     "Also when it paused itself: over the failure budget, for a full disk, a quota or a refused\n"
+     "key. When the cause is still there the run pauses again.",
+     "resume", "0123", run_resume},
+    {"cancel", "", NULL, "Give the run up; the published cache stays as it was",
+     "Answers of the run are dropped. Also drops a run that is held at the gate.", "cancel", "0123",
+     run_cancel},
+    {"set", "", set_options, "Change the active run at once",
+     "The configuration stays as it is: the next run begins with what that says.",
+     "set rate=50 workers=8", "0123", run_set},
+    {"publish", "", publish_options, "Publish a run that is held at the gate",
+     "Without --force the gate is asked again, with the limits that are in force now.",
+     "publish --force", "01235", run_publish},
+    {.name = NULL}};

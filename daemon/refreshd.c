@@ -7,22 +7,9 @@
 #include "daemon/daemon.h"
 #include "daemon/geocoder_config.h"
 #include "daemon/log.h"
+#include "daemon/refreshd_options.h"
 
-static const char usage[] =
-    "Usage: refreshd [--config FILE] [--check-config] [--version] [--help]\n"
-    "\n"
-    "Keeps a reverse-geocode cache fresh without taking it offline. Runs in the foreground and\n"
-    "logs on standard error; refreshctl is how it is told what to do.\n"
-    "\n"
-    "  --config FILE   read FILE instead of " CONFIG_DEFAULT_PATH "\n"
-    "  --check-config  check the configuration, print every key with the value in force, exit\n"
-    "  --version       print the version, exit\n"
-    "  --help          print this, exit\n"
-    "\n"
-    "SIGTERM and SIGINT stop it cleanly, an unfinished run goes on at the next start. SIGHUP\n"
-    "reads the configuration again.\n"
-    "\n"
-    "Example: refreshd --config /etc/refreshd/refreshd.conf\n";
+#define MOST_OPTIONS 16
 
 struct options {
     const char *config_path;
@@ -32,11 +19,10 @@ struct options {
 /* -1 = go on; otherwise the status to exit with. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
-                                          {"check-config", no_argument, NULL, 'k'},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    struct option names[MOST_OPTIONS] = {{NULL, 0, NULL, 0}};
+    for (size_t i = 0; daemon_options[i].name != NULL && i < MOST_OPTIONS - 1; i++)
+        names[i] = (struct option){daemon_options[i].name, daemon_options[i].value != NULL, NULL,
+                                   daemon_options[i].letter};
     int got;
     while ((got = getopt_long(argc, argv, "c:h", names, NULL)) != -1) {
         switch (got) {
@@ -50,7 +36,7 @@ static int parse_options(int argc, char **argv, struct options *options)
             (void)printf("refreshd %s\n", REFRESHD_VERSION);
             return EXIT_DONE;
         case 'h':
-            (void)fputs(usage, stdout);
+            daemon_options_print(stdout);
             return EXIT_DONE;
         default:
             (void)fputs("refreshd --help lists the options\n", stderr);
