@@ -20,6 +20,7 @@ PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev li
 TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
+	mandoc man-db zsh bash-completion \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
@@ -49,7 +50,7 @@ CTL_OBJECTS := $(CTL_SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/librefreshd.a
 
 .PHONY: all
-all: $(BUILD)/refreshd $(BUILD)/refreshctl libgeocache
+all: $(BUILD)/refreshd $(BUILD)/refreshctl libgeocache manuals
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -153,6 +154,35 @@ $(DASHBOARD).html $(DASHBOARD).html.gz $(DASHBOARD).h &: $(DASHBOARD_PARTS)
 $(BUILD)/daemon/dashboard/embed.o: $(DASHBOARD).html $(DASHBOARD).html.gz
 $(BUILD)/daemon/http_dashboard.o: $(DASHBOARD).h
 
+# --- manuals, completions, example: templates and the tables of the programs ----------
+MANUALS_TOOL := $(BUILD)/tools/make_manuals
+MANUALS_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard manuals/*.c)) \
+	$(filter-out $(BUILD)/daemon/refreshctl.o,$(CTL_OBJECTS)) $(BUILD)/daemon/refreshd_options.o
+MAN_PAGES := refreshd.8 refreshctl.8 refreshd.conf.5
+MANUALS := $(MAN_PAGES:%=$(BUILD)/man/%) $(BUILD)/refreshd.conf.example \
+	$(BUILD)/completions/refreshctl $(BUILD)/completions/_refreshctl
+.PHONY: manuals
+manuals: $(MANUALS)
+
+$(MANUALS_TOOL): $(MANUALS_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+define make_manual
+@mkdir -p $(@D)
+@echo "  MAKE $@"
+$(Q)$(MANUALS_TOOL) $< >$@.new && mv -f $@.new $@
+endef
+$(MAN_PAGES:%=$(BUILD)/man/%): $(BUILD)/man/%: manuals/%.in $(MANUALS_TOOL)
+	$(make_manual)
+$(BUILD)/refreshd.conf.example: manuals/refreshd.conf.example.in $(MANUALS_TOOL)
+	$(make_manual)
+$(BUILD)/completions/refreshctl: manuals/refreshctl.bash.in $(MANUALS_TOOL)
+	$(make_manual)
+$(BUILD)/completions/_refreshctl: manuals/_refreshctl.in $(MANUALS_TOOL)
+	$(make_manual)
+
 # --- tests --------------------------------------------------------------------
 # One cmocka program for each tests/unit/test_*.c; a refreshd whose table of providers has the stub
 # geocoder in it for the end-to-end tests.
@@ -236,7 +266,7 @@ check-san: deps-test
 	$(MAKE) $(TSAN) PYTEST_FLAGS="-m sanitized" e2e
 
 # --- style: formatting, banned calls, file maps ---------------------------------
-SOURCES := $(foreach d,$(LIB_DIRS) daemon geocoder/gazetteer tests tests/unit tests/fuzz tests/bench \
+SOURCES := $(foreach d,$(LIB_DIRS) daemon manuals geocoder/gazetteer tests tests/unit tests/fuzz tests/bench \
 	tests/support tests/shim tests/places tests/stub tests/e2e,$(wildcard $(d)/*.c $(d)/*.h))
 .PHONY: lint format
 lint:
@@ -327,6 +357,19 @@ install: all
 	install -m 644 $(BUILD)/libgeocache.a $(DESTDIR)$(LIBDIR)/libgeocache.a
 	install -m 644 $(BUILD)/libgeocache.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libgeocache.pc
 	install -m 644 geocache/libgeocache.3 $(DESTDIR)$(PREFIX)/share/man/man3/libgeocache.3
+	install -d $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/share/doc/refreshd \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 644 $(BUILD)/man/refreshd.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/refreshd.conf.5
+	install -m 644 $(BUILD)/man/refreshd.8 $(BUILD)/man/refreshctl.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 $(BUILD)/refreshd.conf.example $(wildcard docs/*.md) \
+		$(DESTDIR)$(PREFIX)/share/doc/refreshd/
+	install -m 644 $(BUILD)/completions/refreshctl \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refreshctl
+	install -m 644 $(BUILD)/completions/_refreshctl \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_refreshctl
 
 .PHONY: clean help
 clean:

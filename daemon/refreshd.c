@@ -20,7 +20,7 @@ struct options {
 static int parse_options(int argc, char **argv, struct options *options)
 {
     struct option names[MOST_OPTIONS] = {{NULL, 0, NULL, 0}};
-    for (size_t i = 0; daemon_options[i].name != NULL && i < MOST_OPTIONS - 1; i++)
+    for (size_t i = 0; i < MOST_OPTIONS - 1 && daemon_options[i].name != NULL; i++)
         names[i] = (struct option){daemon_options[i].name, daemon_options[i].value != NULL, NULL,
                                    daemon_options[i].letter};
     int got;

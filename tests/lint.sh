@@ -49,6 +49,6 @@ if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability \
         --suppress=shiftTooManyBitsSigned --inline-suppr -D__x86_64__ \
         --library=tests/cppcheck.cfg -I. \
-        base quadtree cachefmt geocache config geocoder stages daemon || complain "cppcheck"
+        base quadtree cachefmt geocache config geocoder stages daemon manuals || complain "cppcheck"
 fi
 exit $status
