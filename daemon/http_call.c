@@ -174,6 +174,8 @@ enum MHD_Result call_handle(void *context, struct MHD_Connection *mhd, const cha
         *upload_bytes = 0;
         return call->body_bytes <= MOST_BODY_BYTES ? MHD_YES : MHD_NO;
     }
+    if (call->begun) /* it waited for us; now it has its time again to take the reply */
+        http_connection_renew(connection, &call->http->crowd);
     return answer(call);
 }
 

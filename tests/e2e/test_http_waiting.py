@@ -66,6 +66,13 @@ def test_a_wait_is_limited(slow):
     wait_for(lambda: "address" in json.loads(ask(slow.port, MISS).body), what="it to be learned")
 
 
+def test_time_goes_on_after_a_wait(slow):
+    """Once answered, a connection that idles ends as any other."""
+    idle = Raw(slow.port).get(MISS)
+    assert "address" in json.loads(idle.reply().body)
+    assert idle.ended(8)
+
+
 def test_stop_while_clients_wait(slow):
     waiting = [Raw(slow.port).get(path(-70 + number / 10, 30)) for number in range(30)]
     wait_for(lambda: slow.status()["learned"]["pending"] > 0, what="a question")

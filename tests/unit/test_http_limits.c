@@ -36,8 +36,32 @@ static enum http_next route_large(struct http_call *call, struct http_reply *rep
     return HTTP_REPLY;
 }
 
-static const struct http_path paths[] = {
-    {"/small", route_small}, {"/large", route_large}, {NULL, NULL}};
+/* Waits once, for no time. */
+static bool waits(struct http_call *call)
+{
+    bool *waited = http_state(call);
+    if (*waited)
+        return false;
+    *waited = true;
+    http_resume(call);
+    return true;
+}
+
+static enum http_next route_wait(struct http_call *call, struct http_reply *reply)
+{
+    return waits(call) ? HTTP_WAIT : route_small(call, reply);
+}
+
+static enum http_next route_wait_large(struct http_call *call, struct http_reply *reply)
+{
+    return waits(call) ? HTTP_WAIT : route_large(call, reply);
+}
+
+static const struct http_path paths[] = {{"/wait", route_wait},
+                                         {"/wait_large", route_wait_large},
+                                         {"/small", route_small},
+                                         {"/large", route_large},
+                                         {NULL, NULL}};
 
 static void assert_served(const struct http *http)
 {
@@ -104,9 +128,12 @@ static void test_time(void **state)
     int idle = http_rig_connect(http);
     int dripping = http_rig_connect(http);
     int deaf = http_rig_connect(http);
+    int waited = http_rig_connect(http);
+    http_rig_send(waited, GET("/wait"));
+    free(http_rig_read_reply(waited, false));
     int size = 4096;
     assert_int_equal(setsockopt(deaf, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
-    http_rig_send(deaf, GET("/large") GET("/large"));
+    http_rig_send(deaf, GET("/wait_large") GET("/large"));
     http_rig_send(idle, GET("/small"));
     free(http_rig_read_reply(idle, false));
     http_rig_send(dripping, "GET /small HTTP/1.1\r\nHost: x\r\nA: ");
@@ -117,16 +144,17 @@ static void test_time(void **state)
     assert_true(clock_monotonic() - began > 0.9);
     assert_true(http_rig_ended(silent, 10));
     assert_true(http_rig_ended(idle, 10));
+    assert_true(http_rig_ended(waited, 10));
     assert_served(http);
-    /* All four are gone but for the one that asks; the deaf one without having been read. */
+    /* All five are gone but for the one that asks; the deaf one without having been read. */
     for (unsigned open = 9; open > 1;) {
         char *reply = http_rig_ask(http, GET("/small"));
         open = (unsigned)strtoul(http_rig_body(reply), NULL, 10);
         free(reply);
         assert_true(clock_monotonic() - began < 20);
     }
-    int fds[] = {silent, idle, dripping, deaf};
-    for (int i = 0; i < 4; i++)
+    int fds[] = {silent, idle, dripping, deaf, waited};
+    for (int i = 0; i < 5; i++)
         (void)close(fds[i]);
     http_close(http);
 }
