@@ -11,7 +11,8 @@
  *
  * http_close takes no new request, waits for the calls that wait to be resumed, answers them and
  * ends the threads. So whatever resumes calls (the learner) must be alive until http_close has
- * returned, and must resume each within a bounded time. */
+ * returned, and must resume each within a bounded time: learner_stop before it, learner_close after
+ * it. */
 #ifndef REFRESHD_DAEMON_HTTP_H
 #define REFRESHD_DAEMON_HTTP_H
 
