@@ -64,6 +64,7 @@ def test_many_ask_and_one_question_is_put(refreshd):
         assert len(stub.asked()) == 1
         # What is published is found as before.
         assert look(refreshd, POINTS[5])["address"]["road"] == "Old Street"
+        refreshd.stop()
 
 
 @pytest.mark.sanitized
@@ -80,6 +81,7 @@ def test_different_points_at_a_time(refreshd):
         refreshd.stop()
         refreshd.start()
         assert learned(refreshd)["entries"] == 300
+        refreshd.stop()
 
 
 def test_what_a_client_was_told_survives_a_kill(refreshd):
@@ -144,6 +146,7 @@ def test_a_geocoder_that_is_gone_holds_nobody_up(refreshd):
         stub.start()
         wait_for(lambda: is_of(look(refreshd, NEW[9]), NEW[9]), 10, "the geocoder to be asked again",
                  every=0.1)
+        refreshd.stop()
 
 
 def test_a_geocoder_that_hangs_holds_nobody_up(refreshd):
@@ -203,6 +206,7 @@ def test_none_is_confirmed_by_a_second_empty_answer(refreshd):
         assert is_of(look(refreshd, NEW[1]), NEW[1]), "one empty answer is not believed"
         assert look(refreshd, point) == MISS, "two are"
         assert learned(refreshd)["entries"] == 2
+        refreshd.stop()
 
 
 @pytest.mark.sanitized
@@ -221,6 +225,7 @@ def test_nothing_is_asked_unless_told_to_also_live(refreshd):
         assert look_at_all(refreshd, NEW[20:40]) == [MISS] * 20
         assert len(stub.asked()) == asked
         assert is_of(look(refreshd, NEW[0]), NEW[0])
+        refreshd.stop()
 
 
 @pytest.mark.sanitized
@@ -256,6 +261,7 @@ def test_a_run_folds_what_was_learned(refreshd):
         # Learned again after that, beside the ones in the tiles.
         assert is_of(look(refreshd, NEW[200]), NEW[200])
         assert learned(refreshd)["entries"] == 1
+        refreshd.stop()
 
 
 def test_a_full_disk_costs_nothing_but_what_is_new():
