@@ -1,8 +1,11 @@
 /* Nearest entry in a table whose keys are Morton codes, so that every quadtree cell is a range of
- * keys. A search begins with the few cells that cover the circle, or with the world where they
- * would be too large. A cell's first rows are measured; when there are more of them than is worth
- * measuring, its quarters are searched instead, nearest first. Cells beyond the best found so far
- * are left out, so that the work depends on what is near and not on the radius. */
+ * keys. Few cells cover a small circle, and mostly they have few rows, which are measured. Else the
+ * rows beside the query's own code are measured first: one of them is near already, so the rest of
+ * the search has a short reach. It goes on with the cells that cover what is left of the circle, or
+ * with the world where they would be too large. A cell's first rows are measured; when there are
+ * more of them than is worth measuring, its quarters are searched instead, nearest first. Cells
+ * beyond the best found so far are left out, so that the work depends on what is near and not on
+ * the radius. */
 #include <math.h>
 
 #include "base/bytes.h"
@@ -11,7 +14,9 @@
 #include "quadtree/morton.h"
 #include "stages/learned_store.h"
 
+#define ROWS_BESIDE 4 /* on each side of the query's code */
 #define ROWS_MEASURED 24
+#define SMALL_RADIUS 300.0 /* metres */
 #define WORLD_LEVEL 32
 #define COVER_LEVEL 24 /* largest cells (of 2^level units) that are searched without the world */
 
@@ -117,6 +122,39 @@ static int measure(struct search *search, uint64_t code, MDB_val key, MDB_val va
     return 0;
 }
 
+/* Measure the row that the cursor came to, and some more in that direction. */
+static int measure_on(struct search *search, int result, MDB_val key, MDB_val value,
+                      MDB_cursor_op direction, struct error *err)
+{
+    for (unsigned row = 0; result == 0; row++) {
+        uint64_t code;
+        if (learned_code(search->reader->learned, key, &code, err) != 0 ||
+            measure(search, code, key, value, err) != 0)
+            return -1;
+        if (row + 1 == ROWS_BESIDE)
+            return 0;
+        result = mdb_cursor_get(search->reader->cursor, &key, &value, direction);
+    }
+    return result == MDB_NOTFOUND ? 0 : read_error(search, result, err);
+}
+
+static int measure_beside(struct search *search, struct error *err)
+{
+    unsigned char bytes[LEARNED_KEY_BYTES];
+    MDB_cursor *cursor = search->reader->cursor;
+    MDB_val value = {0}, key = learned_key(bytes, morton_encode(search->origin.point));
+    int result = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    bool behind_all = result == MDB_NOTFOUND;
+    if (!behind_all && measure_on(search, result, key, value, MDB_NEXT, err) != 0)
+        return -1;
+    key = learned_key(bytes, morton_encode(search->origin.point));
+    if (behind_all)
+        result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    else if ((result = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE)) == 0)
+        result = mdb_cursor_get(cursor, &key, &value, MDB_PREV);
+    return measure_on(search, result, key, value, MDB_PREV, err);
+}
+
 /* Measure the first rows of a cell: 1 = these were all of them, 0, -1. */
 static int measure_rows(struct search *search, const struct cell *cell, struct error *err)
 {
@@ -205,16 +243,38 @@ static size_t cover(const struct search *search, struct cell cells[4])
     return used;
 }
 
+/* Measure the cells of a small circle: 1 = that was all, 0 = there is more in them, -1. */
+static int search_small(struct search *search, struct error *err)
+{
+    struct cell cells[4];
+    size_t count = cover(search, cells);
+    order(cells, count);
+    for (size_t i = 0; i < count && cells[i].distance <= search->reach; i++) {
+        int complete = measure_rows(search, &cells[i], err);
+        if (complete <= 0)
+            return complete;
+    }
+    return 1;
+}
+
+static int search_any(struct search *search, struct error *err)
+{
+    struct cell cells[4];
+    if (measure_beside(search, err) != 0)
+        return -1;
+    return search_cells(search, cells, cover(search, cells), err);
+}
+
 int learned_nearest(struct learned_reader *reader, struct point query, double radius,
                     struct entry *out, double *distance, struct error *err)
 {
-    struct cell cells[4];
     if (!point_is_valid(query))
         return error_set(err, ERROR_VALUE, "coordinates out of range");
     if (!(radius >= 0))
         return 0;
     struct search search = {.reader = reader, .origin = origin_at(query), .reach = radius};
-    if (search_cells(&search, cells, cover(&search, cells), err) != 0)
+    int complete = radius <= SMALL_RADIUS ? search_small(&search, err) : 0;
+    if (complete < 0 || (complete == 0 && search_any(&search, err) != 0))
         return -1;
     if (!search.found)
         return 0;
