@@ -22,6 +22,7 @@ TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppchec
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
 	mandoc man-db zsh bash-completion \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
+DEB_PACKAGES := debhelper dpkg-dev lintian
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
@@ -333,7 +334,7 @@ demo: deps-demo
 	@REFRESHD_BUILD=$(abspath $(BUILD)) tests/demo/demo.sh
 
 # --- packages, install -------------------------------------------------------------
-.PHONY: deps deps-demo deps-test deps-bench
+.PHONY: deps deps-demo deps-test deps-bench deps-deb
 deps:
 	@tests/install-packages.sh $(PACKAGES)
 deps-demo:
@@ -342,6 +343,18 @@ deps-test:
 	@tests/install-packages.sh $(PACKAGES) $(TEST_PACKAGES)
 deps-bench:
 	@tests/install-packages.sh $(PACKAGES) $(BENCH_PACKAGES)
+
+deps-deb:
+	@tests/install-packages.sh $(PACKAGES) $(DEB_PACKAGES)
+
+# Debian packages, in $(BUILD); the tree stays as it is.
+.PHONY: deb print-version
+deb: deps-deb
+	debian/build-packages.sh $(BUILD)
+	lintian --fail-on error,warning $(BUILD)/*.deb
+
+print-version:
+	@echo $(VERSION)
 
 .PHONY: install
 install: all
@@ -383,7 +396,8 @@ help:
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (20)"
 	@echo "make bench      ratios against what users would pick instead"
 	@echo "make install    into DESTDIR and PREFIX"
+	@echo "make deb        Debian packages, in $(BUILD)"
 	@echo "make deps       the Debian packages for building"
 	@echo "V=1 shows the commands; CC, OPT, SAN and WERROR=1 shape the build"
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) \( -path $(BUILD)/system -o -path $(BUILD)/deb \) -prune -o -name '*.d' -type f -print 2>/dev/null)
