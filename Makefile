@@ -7,6 +7,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
+SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 CC ?= cc
 OBJCOPY ?= objcopy
 OPT ?= -O2
@@ -20,7 +21,7 @@ PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev li
 TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
-	mandoc man-db zsh bash-completion \
+	mandoc man-db zsh bash-completion systemd util-linux \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 DEB_PACKAGES := debhelper dpkg-dev lintian
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
@@ -383,6 +384,26 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refreshctl
 	install -m 644 $(BUILD)/completions/_refreshctl \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_refreshctl
+
+# The units' paths are those of a package; here they follow PREFIX.
+UNITS := systemd/refreshd.service systemd/refresh.service systemd/refresh.timer
+OWN_PATHS := -e 's|/usr/sbin/|$(PREFIX)/sbin/|' -e 's|/usr/bin/refresh|$(PREFIX)/bin/refresh|' \
+	-e 's|/usr/lib/refreshd|$(PREFIX)/lib/refreshd|'
+.PHONY: install-units
+install: install-units
+install-units:
+	install -d $(DESTDIR)$(SYSTEMDUNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d $(DESTDIR)$(PREFIX)/lib/refreshd \
+		$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples
+	for unit in $(UNITS); do sed $(OWN_PATHS) $$unit \
+		>$(DESTDIR)$(SYSTEMDUNITDIR)/$${unit#systemd/} || exit 1; done
+	chmod 644 $(UNITS:systemd/%=$(DESTDIR)$(SYSTEMDUNITDIR)/%)
+	install -m 644 systemd/refreshd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/refreshd.conf
+	install -m 644 systemd/refreshd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/refreshd.conf
+	install -m 755 systemd/refresh-when-due $(DESTDIR)$(PREFIX)/lib/refreshd/refresh-when-due
+	sed $(OWN_PATHS) systemd/refresh.cron \
+		>$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/refresh.cron
+	chmod 644 $(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/refresh.cron
 
 .PHONY: clean help
 clean:

@@ -56,7 +56,8 @@ const struct config_key config_keys[] = {
     {"geocoder", "url", CONFIG_URL, AT(geocoder.url), 0, LONGEST_TEXT, NULL, "", false,
      "Base address of the geocoder; the provider's path is added to it."},
     {"geocoder", "key_file", CONFIG_PATH, AT(geocoder.key_file), 0, LONGEST_TEXT, NULL, "", false,
-     "File that holds the geocoder's key; white space around the key is cut."},
+     "File that holds the geocoder's key; white space around the key is cut. Empty = the systemd\n"
+     "credential geocoder-key (LoadCredential=geocoder-key:FILE), where there is one."},
     {"geocoder", "ca_file", CONFIG_PATH, AT(geocoder.ca_file), 0, LONGEST_TEXT, NULL, "", false,
      "Certificates of the authorities to trust, as PEM; empty = the system's."},
     {"geocoder", "language", CONFIG_TEXT, AT(geocoder.language), 0, LONGEST_TEXT, NULL, "", false,
