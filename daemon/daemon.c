@@ -14,6 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/pause_wait.h"
 #include "daemon/reload.h"
+#include "daemon/watchdog.h"
 
 /* A lookup should not wait for its turn while a refresh has every processor. */
 #define NICENESS_BEHIND_LOOKUPS 10
@@ -137,6 +138,7 @@ int daemon_open(struct daemon **out, struct config *config, const char *config_p
     if (durable_make_directory(config->refresh.state_directory, err) != 0 ||
         take_lock(daemon, err) != 0 || open_loop(daemon, err) != 0 || open_line(daemon, err) != 0 ||
         open_serving(daemon, err) != 0 || open_server(daemon, err) != 0 ||
+        watchdog_open(&daemon->watchdog, &daemon->loop, daemon->line, err) != 0 ||
         line_continue(daemon->line, err) != 0) {
         daemon_close(daemon);
         return -1;
@@ -198,6 +200,7 @@ void daemon_close(struct daemon *daemon)
         (void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
         server_free(daemon->server);
     }
+    watchdog_close(daemon->watchdog);
     serving_close(daemon->serving);
     line_close(daemon->line);
     learned_close(daemon->learned);

@@ -20,6 +20,7 @@
 struct job;
 struct import;
 struct waiter;
+struct watchdog;
 
 struct daemon {
     const char *config_path; /* NULL = the default */
@@ -34,6 +35,7 @@ struct daemon {
     unsigned signals_ready;
     struct serving *serving; /* NULL: HTTP is off */
     struct server *server;
+    struct watchdog *watchdog;   /* NULL: systemd does not ask for it */
     struct job *jobs, *last_job; /* waiting; the first is running when job_running */
     bool job_running;
     struct import *import;   /* under way, or NULL */

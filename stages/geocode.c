@@ -24,6 +24,7 @@ static int start_worker(struct geocode_pool *pool, unsigned index, struct error 
         return -1;
     }
     worker->state = WORKER_RUNNING;
+    pulse_beat(&worker->pulse);
     int failure = pthread_create(&worker->thread, NULL, worker_thread, worker);
     if (failure != 0) {
         worker_close(worker);
@@ -230,6 +231,21 @@ void pool_halt(struct geocode_pool *pool, const struct answer *answer)
                   length, detail, status);
     pool_wake_all(pool);
     pool->failed(pool->context, &err);
+}
+
+double geocode_silence(struct geocode_pool *pool, double now)
+{
+    double longest = 0;
+    (void)pthread_mutex_lock(&pool->lock);
+    for (unsigned i = 0; i < GEOCODE_WORKERS_LIMIT; i++) {
+        const struct worker *worker = pool->workers[i];
+        if (worker == NULL || worker->state != WORKER_RUNNING)
+            continue;
+        double silence = pulse_silence(&worker->pulse, now);
+        longest = silence > longest ? silence : longest;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return longest;
 }
 
 struct circuit_view geocode_circuit(struct geocode_pool *pool)

@@ -52,6 +52,10 @@ void geocode_wake(struct geocode_pool *pool);
 /* geocode_idle: every share is handed over and no thread has work. Any thread. */
 bool geocode_idle(struct geocode_pool *pool);
 
+/* geocode_silence: seconds since the worker that was silent longest gave a sign of life; 0 when all
+ * wait for the writer or none works. Any thread. */
+double geocode_silence(struct geocode_pool *pool, double now);
+
 /* geocode_circuit: whether the geocoder can be reached. Any thread. */
 struct circuit_view geocode_circuit(struct geocode_pool *pool);
 

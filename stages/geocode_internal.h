@@ -14,6 +14,7 @@
 #include "stages/circuit.h"
 #include "stages/geocode.h"
 #include "stages/pointfile.h"
+#include "stages/pulse.h"
 #include "stages/retry_budget.h"
 
 #define GEOCODE_WORKERS_LIMIT 1024 /* most worker threads */
@@ -120,6 +121,7 @@ struct worker {
     double judged_at;      /* of retry_judge */
     uint64_t random;
     double busy_from;
+    struct pulse pulse;
     uint32_t date; /* clock_unix */
     bool failed;
     struct error error;
@@ -177,6 +179,7 @@ static inline void worker_begin_busy(struct worker *worker)
 {
     worker->busy_from = clock_monotonic();
     worker->date = clock_unix();
+    pulse_beat(&worker->pulse);
 }
 
 static inline void worker_end_busy(const struct worker *worker)

@@ -103,6 +103,7 @@ static int push_batch(struct worker *worker, struct share_work *share, struct er
     if (answer_batch_seal(share->batch, err) != 0)
         return -1;
     worker_end_busy(worker);
+    pulse_rest(&worker->pulse); /* until the writer has room */
     int result = channel_push(worker->pool->parts.channel, share->batch, err);
     worker_begin_busy(worker);
     if (result == 0)

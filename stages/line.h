@@ -130,6 +130,19 @@ int line_set(struct line *line, const struct line_change *change, struct error *
 
 void line_status(struct line *line, struct line_status *status);
 
+/* line_progress: whether the line gets on, for a watchdog. Cheap: it reads no disk. Any thread. */
+struct line_progress {
+    double silent;      /* seconds since the thread that was silent longest gave a sign of life; 0 =
+                         * nobody works */
+    const char *thread; /* which that is */
+    uint64_t moved;     /* another number each time the run got on */
+    bool due;           /* the run should get on: it asks or rebuilds, and nothing outside holds it
+                         * up (geocoder unreachable, quiet it asked for) */
+    double patience;    /* seconds that a run which is due may need for one step: a request that
+                         * takes its whole time, a slow pace */
+};
+void line_progress(struct line *line, struct line_progress *progress);
+
 /* line_tiles: what the active run has done, tile by tile. 1 = *out filled, the caller frees it with
  * line_tiles_free; 0 = no run is at its tiles (there is none, or it still takes the snapshot), -1.
  * Cheap while a run works; of one that is paused the ledger is read. Any thread. */

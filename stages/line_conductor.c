@@ -130,6 +130,7 @@ static int publish(struct line *line, struct error *err)
     run_input_close(&input);
     if (result != 0)
         return -1;
+    pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
     line_look(line);
     line_event(line, 2, "run_published", "generation=%" PRIu64 " points=%" PRIu64, run.generation,
                run.counts.total);
@@ -144,6 +145,7 @@ static int run_phases(struct line *line, struct error *err)
     for (;;) {
         struct run_record run = run_copy(line);
         int result = 0;
+        pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
         if (control_ending(&line->control))
             return error_set(err, ERROR_CANCELED, "the run was stopped");
         switch (run.phase) {
@@ -274,8 +276,10 @@ static void cancel_run(struct line *line)
 static enum wish next_wish(struct line *line, bool *save)
 {
     (void)pthread_mutex_lock(&line->lock);
+    pulse_rest(&line->pulses[THREAD_CONDUCTOR]);
     while (line->wish == WISH_REST && !line->parameters_changed)
         (void)pthread_cond_wait(&line->changed, &line->lock);
+    pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
     enum wish wish = line->wish;
     *save = line->parameters_changed && line->active;
     line->parameters_changed = false;

@@ -19,6 +19,7 @@
 #include "stages/limiter.h"
 #include "stages/line.h"
 #include "stages/merged.h"
+#include "stages/pulse.h"
 #include "stages/snapshot.h"
 #include "stages/writer.h"
 
@@ -44,6 +45,9 @@ struct sample {
 
 struct refresh;
 
+/* The threads of the line whose pulse is felt; the workers have their own (geocode_silence). */
+enum line_thread { THREAD_CONDUCTOR, THREAD_WRITER, THREAD_REBUILD, LINE_THREADS };
+
 struct line {
     struct line_settings settings; /* its texts are copies; rate is guarded by the lock */
     char *points_directory, *answers_directory, *folded_directory;
@@ -52,6 +56,7 @@ struct line {
     struct control control;
     struct geocode_figures figures;
     struct meter meters[STATION_COUNT];
+    struct pulse pulses[LINE_THREADS];
     struct snapshot_progress snapshot_progress;
     pthread_t conductor;
 

@@ -172,6 +172,7 @@ int line_open(struct line **out, const struct line_settings *settings, struct er
     if (line == NULL)
         return error_memory(err, "the line");
     init_locks(line);
+    line->snapshot_progress.pulse = &line->pulses[THREAD_CONDUCTOR];
     atomic_store(&line->meters[STATION_SNAPSHOT].threads, 1);
     atomic_store(&line->meters[STATION_PUBLISH].threads, 1);
     if (copy_settings(line, settings, err) != 0)

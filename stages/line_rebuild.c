@@ -26,6 +26,7 @@ static uint32_t next_tile(struct refresh *refresh)
     struct line *line = refresh->line;
     uint32_t tile = NO_TILE;
     (void)pthread_mutex_lock(&line->lock);
+    pulse_rest(&line->pulses[THREAD_REBUILD]);
     while (refresh->tiles_ready == 0 && !refresh->rebuild_closing)
         (void)pthread_cond_wait(&refresh->tiles_changed, &line->lock);
     if (!refresh->rebuild_closing) {
@@ -79,12 +80,14 @@ static int rebuild_one(struct refresh *refresh, uint32_t tile, struct error *err
         .merged = &refresh->input.merged,
         .ledger = line->ledger,
         .control = &line->control,
+        .pulse = &line->pulses[THREAD_REBUILD],
         .generation = refresh->run.generation,
         .points = refresh->run.counts.selected,
         .shares = refresh->run.parameters.shares,
         .first_ordinal_of_tile = refresh->first_ordinal_of_tile,
     };
     double from = clock_monotonic();
+    pulse_beat(settings.pulse);
     int result = rebuild_tile(&settings, tile, &record, err);
     meter_add(&line->meters[STATION_REBUILD], from);
     return result == 0 ? publish_now(refresh, &record, err) : -1;
@@ -105,6 +108,7 @@ static void *rebuild_thread(void *argument)
         }
         tile_is_rebuilt(refresh, tile);
     }
+    pulse_rest(&line->pulses[THREAD_REBUILD]);
     atomic_fetch_sub(&line->meters[STATION_REBUILD].threads, 1);
     return NULL;
 }

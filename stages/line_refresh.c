@@ -165,6 +165,7 @@ static int start_writer(struct refresh *refresh, struct error *err)
         .shares = refresh->run.parameters.shares,
         .first_ordinal_of_tile = refresh->first_ordinal_of_tile,
         .tiles = grid_tiles(refresh->run.grid),
+        .pulse = &line->pulses[THREAD_WRITER],
     };
     struct writer_events events = {tile_ready, group_committed, writer_failed, refresh};
     return writer_start(&refresh->writer, &settings, refresh->channel, line->ledger, refresh->log,
@@ -349,6 +350,7 @@ static int supervise(struct refresh *refresh, struct error *err)
     struct line *line = refresh->line;
     struct rounds rounds = {.saved = clock_monotonic(), .reported = clock_monotonic()};
     for (;;) {
+        pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
         (void)pthread_mutex_lock(&line->lock);
         if (refresh->tiles_pending > 0 && !refresh->failed && line->wish == WISH_WORK &&
             !line->parameters_changed)

@@ -144,9 +144,12 @@ static int join(struct rebuild *rebuild, struct pair_builder *builder, struct er
         return -1;
     merged_walk(&walk, rebuild->settings->merged, rebuild->record->tile, false);
     while ((more = merged_next(&walk, &entry, err)) > 0) {
-        if (entries++ % ENTRIES_BETWEEN_LOOKS == 0 && control_ending(rebuild->settings->control))
-            return error_set(err, ERROR_CANCELED, "the rebuild of tile %u was stopped",
-                             rebuild->record->tile);
+        if (entries++ % ENTRIES_BETWEEN_LOOKS == 0) {
+            pulse_beat(rebuild->settings->pulse);
+            if (control_ending(rebuild->settings->control))
+                return error_set(err, ERROR_CANCELED, "the rebuild of tile %u was stopped",
+                                 rebuild->record->tile);
+        }
         if (add_entry(rebuild, builder, &entry, err) != 0)
             return -1;
     }
@@ -192,9 +195,11 @@ static int build_pair(struct rebuild *rebuild, uint64_t entries, struct error *e
         pair_builder_abort(builder);
         goto out;
     }
+    pulse_beat(settings->pulse);
     record->row.built = settings->generation;
     if (pair_builder_commit(builder, &record->row.info, err) != 0)
         goto out;
+    pulse_beat(settings->pulse);
     result = check_pair(rebuild, entries, err);
 out:
     free(index_path);

@@ -7,6 +7,7 @@
 #include "stages/control.h"
 #include "stages/ledger.h"
 #include "stages/merged.h"
+#include "stages/pulse.h"
 
 struct rebuild_settings {
     const char *cache_directory;
@@ -14,6 +15,7 @@ struct rebuild_settings {
     const struct merged *merged; /* what is refreshed */
     struct ledger *ledger;
     const struct control *control; /* abandon ends it with ERROR_CANCELED */
+    struct pulse *pulse;           /* beats as it gets on; NULL is allowed */
     uint64_t generation;           /* to build for */
     uint64_t points;
     uint32_t shares;

@@ -7,6 +7,7 @@
 #include "stages/control.h"
 #include "stages/ledger.h"
 #include "stages/merged.h"
+#include "stages/pulse.h"
 
 struct snapshot_plan {
     uint64_t total;             /* entries, learned ones among them */
@@ -22,6 +23,7 @@ struct snapshot_plan {
 /* Progress for status, written by the snapshot's thread, read by anybody. */
 struct snapshot_progress {
     _Atomic uint64_t walked;
+    struct pulse *pulse; /* of the thread; NULL is allowed */
 };
 
 /* snapshot_plan: count. retry_of names the run whose failures are asked again when

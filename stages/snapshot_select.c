@@ -147,6 +147,8 @@ int64_t selection_fill(struct selection *selection, uint64_t *codes, uint8_t *ou
     while (count == 0 && room > 0 && selection->filling) {
         if (selection->control != NULL && control_ending(selection->control))
             return error_set(err, ERROR_CANCELED, "the snapshot was stopped");
+        if (selection->progress != NULL)
+            pulse_beat(selection->progress->pulse);
         if (selection->points != NULL)
             count = fill_known(selection, codes, outcomes, room);
         else

@@ -88,13 +88,17 @@ static int write_shares(struct selection *selection, uint64_t points, const char
     return result;
 }
 
-/* One syncfs instead of an fsync for each of thousands of files; it reports write errors too. */
-static int sync_files(const char *directory, struct error *err)
+/* One syncfs instead of an fsync for each of thousands of files; it reports write errors too. It
+ * takes as long as the disk needs for whatever others wrote. */
+static int sync_files(const char *directory, struct snapshot_progress *progress, struct error *err)
 {
+    struct pulse *pulse = progress != NULL ? progress->pulse : NULL;
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return error_io(err, errno, "open directory", directory);
+    pulse_rest(pulse);
     int result = syncfs(fd) == 0 ? 0 : error_io(err, errno, "sync", directory);
+    pulse_beat(pulse);
     if (result == 0 && fsync(fd) != 0)
         result = error_io(err, errno, "fsync directory", directory);
     (void)close(fd);
@@ -133,7 +137,7 @@ int snapshot_write(const struct snapshot_plan *plan, const struct merged *merged
     result = write_shares(&selection, plan->selected, temporary, run, err);
     selection_close(&selection);
     if (result == 0)
-        result = sync_files(temporary, err);
+        result = sync_files(temporary, progress, err);
     if (result == 0)
         result = move_into_place(temporary, directory, err);
 out:

@@ -142,6 +142,7 @@ static int write_until_closed(struct writer *writer, struct error *err)
 {
     for (;;) {
         struct answer_batch *batch;
+        pulse_beat(writer->settings.pulse);
         double wait = patience(&writer->group);
         int popped = wait < 0 ? 0 : channel_pop(writer->channel, wait, &batch);
         double from = clock_monotonic();
@@ -175,12 +176,14 @@ static void *writer_thread(void *argument)
 {
     struct writer *writer = argument;
     (void)pthread_setname_np(pthread_self(), "writer");
+    pulse_beat(writer->settings.pulse);
     if (catch_up(writer, &writer->error) != 0 || write_until_closed(writer, &writer->error) != 0) {
         writer->failed = true;
         channel_close(writer->channel);
         writer->events.failed(writer->events.context, &writer->error);
     }
     clear_group(&writer->group);
+    pulse_rest(writer->settings.pulse);
     atomic_fetch_sub(&writer->meter->threads, 1);
     return NULL;
 }

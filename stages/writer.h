@@ -7,6 +7,7 @@
 #include "stages/channel.h"
 #include "stages/ledger.h"
 #include "stages/meter.h"
+#include "stages/pulse.h"
 
 struct writer_settings {
     const char *points_directory;
@@ -14,6 +15,7 @@ struct writer_settings {
     uint32_t shares;
     const uint64_t *first_ordinal_of_tile; /* tiles + 1 of them, outlives the writer */
     uint32_t tiles;
+    struct pulse *pulse; /* beats while the writer gets on or waits; NULL is allowed */
 };
 
 /* Called from the writer's thread. tile_ready: every answer of the tile is committed (also once at
