@@ -218,7 +218,7 @@ static void check_selection(const struct run_parameters *parameters)
 static void everything_is_selected_without_a_walk(void **state)
 {
     (void)state;
-    struct snapshot_progress progress = {77};
+    struct snapshot_progress progress = {.walked = 77};
     struct snapshot_plan plan = make_plan(&everything, NULL, &progress);
     assert_int_equal(plan.selected, plan.total);
     assert_true(plan.selected > ENTRIES - 10);
