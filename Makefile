@@ -6,6 +6,7 @@ VERSION := 0.1.0
 BUILD ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+SYSCONFDIR ?= /etc
 DESTDIR ?=
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 CC ?= cc
@@ -380,6 +381,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 $(BUILD)/refreshd.conf.example $(wildcard docs/*.md) \
 		$(DESTDIR)$(PREFIX)/share/doc/refreshd/
+	[ -e $(DESTDIR)$(SYSCONFDIR)/refreshd/refreshd.conf ] || install -D -m 644 \
+		$(BUILD)/refreshd.conf.example $(DESTDIR)$(SYSCONFDIR)/refreshd/refreshd.conf
 	install -m 644 $(BUILD)/completions/refreshctl \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refreshctl
 	install -m 644 $(BUILD)/completions/_refreshctl \

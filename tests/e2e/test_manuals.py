@@ -285,3 +285,22 @@ def test_completion_offers_what_help_lists(complete, places):
 def test_completion_offers_the_generations_of_the_cache_named(complete, places):
     line = f"refreshctl --cache {places / 'cache'} cache rollback "
     assert complete([line], places)[line] == {"1"}
+
+
+def test_install_puts_all_in_place_and_keeps_a_configuration(tmp_path):
+    build = ["make", "-s", "-C", ROOT, "install", f"BUILD={BUILD}", f"DESTDIR={tmp_path}", "PREFIX=/usr"]
+    clean = {key: value for key, value in os.environ.items()
+             if not key.startswith("MAKE") and key != "MFLAGS"}
+    first = run(*build, env=clean)
+    assert first.returncode == 0, first.stderr
+    for path in ("share/man/man8/refreshd.8", "share/man/man8/refreshctl.8",
+                 "share/man/man5/refreshd.conf.5", "share/man/man3/libgeocache.3",
+                 "share/doc/refreshd/refreshd.conf.example", "share/doc/refreshd/OPERATIONS.md",
+                 "share/bash-completion/completions/refreshctl",
+                 "share/zsh/site-functions/_refreshctl"):
+        assert (tmp_path / "usr" / path).is_file(), path
+    config = tmp_path / "etc/refreshd/refreshd.conf"
+    assert config.read_text() == (BUILD / "refreshd.conf.example").read_text()
+    config.write_text("[refresh]\nworkers = 2\n")
+    assert run(*build, env=clean).returncode == 0
+    assert config.read_text() == "[refresh]\nworkers = 2\n", "what the administrator wrote stays"
