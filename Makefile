@@ -414,6 +414,7 @@ clean:
 
 help:
 	@echo "make            build $(BUILD)/refreshd, $(BUILD)/refreshctl and libgeocache"
+	@echo "make manuals    man pages, completions, the example configuration"
 	@echo "make demo       a refresh of a million real-looking points, killed and resumed"
 	@echo "make test       install what is needed, build, run every test"
 	@echo "make check-san  the tests under ASan+UBSan and under TSan"

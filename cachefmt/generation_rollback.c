@@ -11,6 +11,9 @@ static int current_number(const char *directory, bool named, uint64_t *out, stru
 {
     struct manifest *current;
     if (generation_current(directory, &current, err) != 0) {
+        if (!named && err != NULL && err->code == ERROR_CORRUPT)
+            (void)error_prefix(err, "name the generation to go back to, because the current one is "
+                                    "not known (refreshctl cache generations lists them)");
         if (!named)
             return -1;
         *out = 0;

@@ -1,5 +1,6 @@
 /* make_manuals TEMPLATE >PAGE: copies a template; a line that is a name between two @ is replaced
  * by what is made from the tables, and @VERSION@ anywhere by the version. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,20 +26,22 @@ static const struct {
              {"@BASH@\n", completion_bash},
              {"@ZSH@\n", completion_zsh}};
 
-static void print_line(const char *line, FILE *out)
+/* False: the template names a part that does not exist. */
+static bool print_line(const char *line, FILE *out)
 {
     static const char version[] = "@VERSION@";
     const char *at;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (strcmp(line, parts[i].name) == 0) {
             parts[i].print(out);
-            return;
+            return true;
         }
     while ((at = strstr(line, version)) != NULL) {
         (void)fprintf(out, "%.*s%s", (int)(at - line), line, REFRESHD_VERSION);
         line = at + strlen(version);
     }
     (void)fputs(line, out);
+    return line[0] != '@';
 }
 
 int main(int argc, char **argv)
@@ -50,9 +53,12 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "make_manuals: cannot read %s\n", argc == 2 ? argv[1] : "a template");
         return EXIT_FAILURE;
     }
+    bool known = true;
     while (getline(&line, &room, in) >= 0)
-        print_line(line, stdout);
-    int failed = ferror(in) || ferror(stdout) || fflush(stdout) != 0;
+        known = print_line(line, stdout) && known;
+    int failed = !known || ferror(in) || ferror(stdout) || fflush(stdout) != 0;
+    if (!known)
+        (void)fprintf(stderr, "make_manuals: %s names a part that does not exist\n", argv[1]);
     free(line);
     (void)fclose(in);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -312,6 +312,7 @@ static void rollback_mends_a_damaged_manifest(void **state)
     write_text("MANIFEST", "damage");
     assert_int_not_equal(generation_rollback(directory, 0, &now, &err), 0);
     assert_int_equal(err.code, ERROR_CORRUPT);
+    assert_non_null(strstr(err.message, "name the generation"));
     assert_int_equal(generation_rollback(directory, 2, &now, &err), 0);
     assert_int_equal(current(), 2);
 }
