@@ -228,7 +228,7 @@ $(BUILD)/tests/stub_geocoder: $(STUB_OBJECTS)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs libuv libcjson libnghttp2 libssl libcrypto) -lm
 
 E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so $(BUILD)/tests/stub_geocoder \
-	$(BUILD)/places/make_learned
+	$(BUILD)/places/make_learned $(BUILD)/places/make_newer
 .PRECIOUS: $(BUILD)/%.o
 .PHONY: test-programs unit e2e
 test-programs: all $(UNIT_PROGRAMS) $(E2E_PROGRAMS)

@@ -68,6 +68,18 @@ int error_prefix(struct error *err, const char *format, ...)
     return -1;
 }
 
+int error_suffix(struct error *err, const char *format, ...)
+{
+    if (err == NULL)
+        return -1;
+    size_t length = strnlen(err->message, sizeof err->message - 1);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(err->message + length, sizeof err->message - length, format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
 const char *error_name(enum error_code code)
 {
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";

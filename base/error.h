@@ -49,6 +49,10 @@ int error_memory(struct error *err, const char *what);
 /* error_prefix: put "PREFIX: " before the message, keeping the code. Returns -1. */
 int error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* error_suffix: put more behind the message, as far as there is room, keeping code and os_errno.
+ * Returns -1. */
+int error_suffix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* error_name: the code's stable name for JSON ("disk_full", "corrupt", ...). */
 const char *error_name(enum error_code code);
 

@@ -16,8 +16,8 @@
 struct cache_lock;
 
 /* cache_lock_acquire: make the directory when missing and lock it. holder is one line that names
- * us ("refreshd pid 12 socket /run/x.sock"). ERROR_BUSY names who holds it; when holder_out is not
- * NULL and the lock is busy, the holder's line is put there. */
+ * us ("refreshd 0.1.0 pid 12 socket /run/x.sock"). ERROR_BUSY names who holds it; when holder_out
+ * is not NULL and the lock is busy, the holder's line is put there. */
 int cache_lock_acquire(struct cache_lock **out, const char *directory, const char *holder,
                        char holder_out[256], struct error *err);
 void cache_lock_release(struct cache_lock *lock); /* NULL is allowed */

@@ -37,8 +37,8 @@ static int check_format(const cJSON *root, const char *name, struct error *err)
         return wrong(err, name, "format");
     if (format > MANIFEST_FORMAT)
         return error_set(err, ERROR_VALUE,
-                         "%s has format %llu: this refreshd reads formats up to %d, use the "
-                         "refreshd that wrote it or a newer one",
+                         "%s has format %llu, this refreshd reads formats up to %d; use the "
+                         "refreshd that wrote it or a newer one, or import an export of its cache",
                          name, (unsigned long long)format, MANIFEST_FORMAT);
     return 0;
 }

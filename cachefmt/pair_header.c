@@ -127,8 +127,8 @@ int pair_header_read(struct pair_header *out, enum pair_file kind, const void *f
                        err);
     if (header.version != PAIR_VERSION || header.header_bytes != PAIR_HEADER_BYTES)
         return error_set(err, ERROR_CORRUPT,
-                         "%s: format version %u, this program reads version %u; use the program "
-                         "that wrote the file",
+                         "%s: format version %u, this program reads version %d; use the refreshd "
+                         "that wrote the file or a newer one, or import an export of its cache",
                          name, header.version, PAIR_VERSION);
     if (!checksum_equal(header.checksum, header_checksum(&header)))
         return corrupt(name, "the header's checksum does not match", err);

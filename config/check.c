@@ -19,6 +19,12 @@ int config_prefix(const struct config *config, const struct config_key *key, str
     return error_prefix(err, "%s line %u: [%s] %s", config->path, line, key->section, key->name);
 }
 
+int config_locate(const struct config *config, const char *section, const char *name,
+                  struct error *err)
+{
+    return config_prefix(config, config_key_find(section, name), err);
+}
+
 /* holds_something: the file behind fd has a byte that is not white space. 1, 0, or -1 and errno. */
 static int holds_something(int fd)
 {
@@ -80,6 +86,34 @@ static int check_file_key(const struct config *config, const char *section, cons
     return -1;
 }
 
+/* Nothing but a file of that kind is at path, or there is nothing yet and room for it. */
+static int check_place(const struct config *config, const char *section, const char *name,
+                       const char *path, mode_t kind, struct error *err)
+{
+    struct stat status;
+    if (stat(path, &status) == 0) {
+        if ((status.st_mode & S_IFMT) == kind)
+            return 0;
+        error_set(err, ERROR_CONFIG, "%s is not a %s; remove it or choose another path", path,
+                  kind == S_IFDIR ? "directory" : "socket");
+    } else if (errno == ENOTDIR) {
+        error_set(err, ERROR_CONFIG,
+                  "%s: a part of this path is a file; remove that or choose another path", path);
+    } else {
+        return 0;
+    }
+    return config_locate(config, section, name, err);
+}
+
+static int check_places(const struct config *config, struct error *err)
+{
+    if (check_place(config, "cache", "directory", config->cache.directory, S_IFDIR, err) != 0 ||
+        check_place(config, "refresh", "state_directory", config->refresh.state_directory, S_IFDIR,
+                    err) != 0)
+        return -1;
+    return check_place(config, "control", "socket", config->control.socket, S_IFSOCK, err);
+}
+
 static int check_group(const struct config *config, struct error *err)
 {
     struct group entry;
@@ -102,7 +136,9 @@ static int check_group(const struct config *config, struct error *err)
     free(space);
     if (found != NULL)
         return 0;
-    error_set(err, ERROR_CONFIG, "there is no group \"%s\"", config->control.group);
+    error_set(err, ERROR_CONFIG,
+              "there is no group \"%s\"; make it (groupadd) or use one of this machine",
+              config->control.group);
     return config_prefix(config, config_key_find("control", "group"), err);
 }
 
@@ -114,5 +150,5 @@ int config_check(const struct config *config, struct error *err)
         check_file_key(config, "peers", "cert_file", config->peers.cert_file, err) != 0 ||
         check_file_key(config, "peers", "key_file", config->peers.key_file, err) != 0)
         return -1;
-    return check_group(config, err);
+    return check_places(config, err) == 0 ? check_group(config, err) : -1;
 }

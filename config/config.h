@@ -122,8 +122,14 @@ int config_load_text(const char *path, const char *text, size_t bytes, struct co
                      struct error *err);
 
 /* config_check: what needs more than the file itself: the key and certificate files can be read
- * and hold something, the group exists. */
+ * and hold something, where directories and the socket go there is nothing else, the group
+ * exists. Changes nothing. */
 int config_check(const struct config *config, struct error *err);
+
+/* config_locate: put the file, the line and the key before the message of an error that the value
+ * of this key led to. Returns -1. */
+int config_locate(const struct config *config, const char *section, const char *name,
+                  struct error *err);
 
 /* config_set: give one key a new value as text; the same checks and messages as for a file. A
  * list is replaced. On failure config is unchanged. */

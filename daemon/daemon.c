@@ -7,24 +7,43 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "base/durable.h"
 #include "daemon/commands.h"
 #include "daemon/geocoder_config.h"
 #include "daemon/import_job.h"
 #include "daemon/log.h"
 #include "daemon/pause_wait.h"
 #include "daemon/reload.h"
+#include "daemon/surroundings.h"
 #include "daemon/watchdog.h"
 
 /* A lookup should not wait for its turn while a refresh has every processor. */
 #define NICENESS_BEHIND_LOOKUPS 10
 
-static int take_lock(struct daemon *daemon, struct error *err)
+/* One directory, made where missing, is ours alone from here on. */
+static int take_lock(struct daemon *daemon, struct cache_lock **lock, const char *directory,
+                     struct error *err)
 {
     char holder[256];
-    (void)snprintf(holder, sizeof holder, "refreshd pid %ld socket %s", (long)getpid(),
-                   daemon->config->control.socket);
-    return cache_lock_acquire(&daemon->lock, daemon->config->cache.directory, holder, NULL, err);
+    (void)snprintf(holder, sizeof holder, "refreshd " REFRESHD_VERSION " pid %ld socket %s",
+                   (long)getpid(), daemon->config->control.socket);
+    if (cache_lock_acquire(lock, directory, holder, NULL, err) == 0)
+        return 0;
+    return err->code == ERROR_BUSY
+               ? error_suffix(err, "; stop that one, or configure another directory")
+               : -1;
+}
+
+/* The state as well: two daemons with caches of their own would take each other's runs apart. */
+static int take_locks(struct daemon *daemon, struct error *err)
+{
+    const struct config *config = daemon->config;
+    const char *cache = config->cache.directory;
+    const char *state = config->refresh.state_directory;
+    if (take_lock(daemon, &daemon->lock, cache, err) != 0)
+        return config_locate(config, "cache", "directory", err);
+    if (strcmp(cache, state) == 0 || take_lock(daemon, &daemon->state_lock, state, err) == 0)
+        return 0;
+    return config_locate(config, "refresh", "state_directory", err);
 }
 
 static int open_line(struct daemon *daemon, struct error *err)
@@ -121,7 +140,20 @@ static int open_server(struct daemon *daemon, struct error *err)
                                        .group = daemon->started->control.group,
                                        .request = commands_request,
                                        .context = daemon};
-    return server_open(&daemon->server, &daemon->loop, &settings, err);
+    if (server_open(&daemon->server, &daemon->loop, &settings, err) == 0)
+        return 0;
+    return config_locate(daemon->started, "control", "socket", err);
+}
+
+static int open_parts(struct daemon *daemon, struct error *err)
+{
+    if (surroundings_check(err) != 0 || take_locks(daemon, err) != 0 ||
+        open_loop(daemon, err) != 0 || open_server(daemon, err) != 0 ||
+        open_line(daemon, err) != 0 || open_serving(daemon, err) != 0 ||
+        server_begin(daemon->server, err) != 0 ||
+        watchdog_open(&daemon->watchdog, &daemon->loop, daemon->line, err) != 0)
+        return -1;
+    return line_continue(daemon->line, err);
 }
 
 int daemon_open(struct daemon **out, struct config *config, const char *config_path,
@@ -135,11 +167,8 @@ int daemon_open(struct daemon **out, struct config *config, const char *config_p
     daemon->config_path = config_path;
     daemon->started = config;
     daemon->config = config;
-    if (durable_make_directory(config->refresh.state_directory, err) != 0 ||
-        take_lock(daemon, err) != 0 || open_loop(daemon, err) != 0 || open_line(daemon, err) != 0 ||
-        open_serving(daemon, err) != 0 || open_server(daemon, err) != 0 ||
-        watchdog_open(&daemon->watchdog, &daemon->loop, daemon->line, err) != 0 ||
-        line_continue(daemon->line, err) != 0) {
+    if (open_parts(daemon, err) != 0) {
+        surroundings_advise(err);
         daemon_close(daemon);
         return -1;
     }
@@ -206,6 +235,7 @@ void daemon_close(struct daemon *daemon)
     learned_close(daemon->learned);
     if (daemon->loop_ready)
         close_loop(daemon);
+    cache_lock_release(daemon->state_lock);
     cache_lock_release(daemon->lock);
     if (daemon->config != daemon->started)
         config_free(daemon->config);

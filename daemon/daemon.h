@@ -26,8 +26,8 @@ struct daemon {
     const char *config_path; /* NULL = the default */
     struct config *started;  /* what the line and the socket were made from */
     struct config *config;   /* in force: started, or what a reload brought; read by jobs */
-    struct cache_lock *lock;
-    struct learned *learned; /* NULL: nothing is learned */
+    struct cache_lock *lock, *state_lock; /* of the two directories */
+    struct learned *learned;              /* NULL: nothing is learned */
     struct line *line;
     uv_loop_t loop;
     bool loop_ready;
@@ -44,8 +44,8 @@ struct daemon {
     bool stopping;
 };
 
-/* daemon_open: take the configuration over (on failure as well), lock the cache, open the line and
- * the socket, take up an unfinished run. Failures name what to do. */
+/* daemon_open: take the configuration over (on failure as well), lock the directories, open the
+ * socket and the line, take up an unfinished run. Failures name what to do. */
 int daemon_open(struct daemon **out, struct config *config, const char *config_path,
                 struct error *err);
 

@@ -25,7 +25,7 @@ static void on_message(void *context, const char *format, va_list arguments)
         return;
     (void)vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
-    (void)error_set(&http->start, ERROR_IO, "[http] listen = %s: %s", http->settings.listen, text);
+    (void)error_set(&http->start, ERROR_IO, "cannot listen on %s: %s", http->settings.listen, text);
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads)

@@ -23,7 +23,7 @@ static int split(const char *listen, char host[256], const char **port, struct e
         length -= 2;
     }
     if (colon == NULL || length == 0 || length >= 256 || colon[1] == '\0')
-        return error_set(err, ERROR_CONFIG, "[http] listen = %s: use HOST:PORT", listen);
+        return error_set(err, ERROR_CONFIG, "%s: use HOST:PORT", listen);
     memcpy(host, name, length);
     host[length] = '\0';
     *port = colon + 1;
@@ -39,6 +39,9 @@ static const char *advice(int reason)
         return "; this machine has no such address: use one that it has, or 0.0.0.0 for all";
     case EACCES:
         return "; choose a port from 1024 on, or give refreshd CAP_NET_BIND_SERVICE";
+    case EMFILE:
+    case ENFILE:
+        return "; raise the limit of open files (LimitNOFILE=, ulimit -n)";
     default:
         return "";
     }
@@ -103,14 +106,14 @@ int listen_open(const char *listen, int *fd, unsigned *port, struct error *err)
     int failed = getaddrinfo(host, service, &hints, &addresses);
     if (failed != 0)
         return error_set(err, ERROR_CONFIG,
-                         "[http] listen = %s: %s; use an address of this machine", listen,
+                         "cannot listen on %s: %s; use an address of this machine", listen,
                          gai_strerror(failed));
     int opened = open_any(addresses);
     int reason = errno;
     freeaddrinfo(addresses);
     if (opened < 0)
         return error_set(err, reason == EADDRINUSE ? ERROR_BUSY : ERROR_IO,
-                         "[http] listen = %s: %s%s", listen, strerror(reason), advice(reason));
+                         "cannot listen on %s: %s%s", listen, strerror(reason), advice(reason));
     *fd = opened;
     *port = port_of(opened);
     return 0;

@@ -21,7 +21,7 @@ struct writer_way {
     const char *directory;
 };
 
-/* The socket in the line about a lock's holder ("refreshd pid 12 socket /run/x.sock"). */
+/* The socket in the line about a lock's holder ("refreshd 0.1.0 pid 12 socket /run/x.sock"). */
 static const char *holder_socket(const char *holder)
 {
     const char *word = strstr(holder, " socket ");
@@ -44,7 +44,7 @@ static int choose_way(struct session *session, struct writer_way *way, struct er
             return -1;
         }
     }
-    (void)snprintf(me, sizeof me, "refreshctl pid %ld", (long)getpid());
+    (void)snprintf(me, sizeof me, "refreshctl " REFRESHD_VERSION " pid %ld", (long)getpid());
     if (cache_lock_acquire(&way->lock, way->directory, me, holder, err) == 0)
         return 0;
     const char *socket = err->code == ERROR_BUSY ? holder_socket(holder) : NULL;

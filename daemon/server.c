@@ -9,6 +9,7 @@
 #include "daemon/server_socket.h"
 
 #define READ_BYTES 65536
+#define BACKLOG 128
 
 struct server {
     struct server_settings settings;
@@ -342,8 +343,8 @@ int server_open(struct server **out, uv_loop_t *loop, const struct server_settin
     int status = uv_pipe_open(&server->listener, fd);
     if (status != 0)
         (void)close(fd);
-    else
-        status = uv_listen((uv_stream_t *)&server->listener, 128, on_connection);
+    else if (listen(fd, BACKLOG) != 0)
+        status = uv_translate_sys_error(errno);
     if (status != 0) {
         error_set(err, ERROR_IO, "cannot listen on %s: %s", server->path, uv_strerror(status));
         (void)unlink(server->path);
@@ -352,6 +353,14 @@ int server_open(struct server **out, uv_loop_t *loop, const struct server_settin
     }
     *out = server;
     return 0;
+}
+
+int server_begin(struct server *server, struct error *err)
+{
+    int status = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+    if (status == 0)
+        return 0;
+    return error_set(err, ERROR_IO, "cannot listen on %s: %s", server->path, uv_strerror(status));
 }
 
 void server_close(struct server *server)

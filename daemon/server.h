@@ -2,6 +2,7 @@
  * What requests mean is the business of commands.c.
  *
  *   server_open(&server, &loop, &settings, err);
+ *   server_begin(server, err);
  *   ... requests arrive; each is answered by exactly one connection_reply or connection_fail,
  *   ... at once or later; the next request of the connection waits until then
  *   server_close(server);    begins to close; once the loop has nothing left:
@@ -29,8 +30,12 @@ struct server_settings {
     void *context;
 };
 
+/* server_open: take the path of the socket. Whoever connects waits until server_begin. */
 int server_open(struct server **out, uv_loop_t *loop, const struct server_settings *settings,
                 struct error *err);
+
+/* server_begin: answer. */
+int server_begin(struct server *server, struct error *err);
 
 /* server_close: remove the socket, end all connections. Those with a request in the works end when
  * it is answered. */

@@ -15,8 +15,7 @@ static int fill_name(const char *path, struct sockaddr_un *name, struct error *e
 {
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof name->sun_path)
-        return error_set(err, ERROR_CONFIG,
-                         "[control] socket: the path has %zu bytes, a socket's may have 1 to %zu",
+        return error_set(err, ERROR_CONFIG, "the path has %zu bytes, a socket's may have 1 to %zu",
                          length, sizeof name->sun_path - 1);
     memset(name, 0, sizeof *name);
     name->sun_family = AF_UNIX;
@@ -38,8 +37,7 @@ static int remove_stale(const struct sockaddr_un *name, struct error *err)
         return errno == ENOENT ? 0 : error_io(err, errno, "look at", name->sun_path);
     if (!S_ISSOCK(st.st_mode))
         return error_set(err, ERROR_CONFIG,
-                         "[control] socket: %s exists and is not a socket; remove it or choose "
-                         "another path",
+                         "%s exists and is not a socket; remove it or choose another path",
                          name->sun_path);
     int fd = new_socket(err);
     if (fd < 0)
@@ -49,7 +47,7 @@ static int remove_stale(const struct sockaddr_un *name, struct error *err)
     (void)close(fd);
     if (reason == 0 || reason == EAGAIN)
         return error_set(err, ERROR_BUSY,
-                         "another refreshd listens on %s; stop it or set [control] socket",
+                         "another refreshd listens on %s; stop it or choose another path",
                          name->sun_path);
     if (reason != ECONNREFUSED)
         return error_io(err, reason, "connect to", name->sun_path);
@@ -78,10 +76,12 @@ static int give_to_group(const char *path, const char *group, struct error *err)
     errno = 0;
     const struct group *found = getgrnam(group);
     if (found == NULL)
-        return error_set(err, ERROR_CONFIG, "[control] group: there is no group %s", group);
+        return error_set(err, ERROR_CONFIG, "there is no group %s", group);
     if (chown(path, (uid_t)-1, found->gr_gid) != 0)
-        return error_set(err, ERROR_IO, "cannot give %s to the group %s: %s", path, group,
-                         strerror(errno));
+        return error_set(err, ERROR_IO,
+                         "cannot give %s to the group %s: %s; make the user that refreshd runs as "
+                         "a member of it",
+                         path, group, strerror(errno));
     return 0;
 }
 

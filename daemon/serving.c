@@ -233,7 +233,9 @@ static int open_http(struct serving *serving, struct error *err)
         .desks = &http_desks,
         .services = &serving->services,
     };
-    return http_open(&serving->http, &settings, err);
+    if (http_open(&serving->http, &settings, err) == 0)
+        return 0;
+    return config_locate(config, "http", "listen", err);
 }
 
 static int open_parts(struct serving *serving, struct error *err)

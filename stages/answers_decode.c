@@ -36,12 +36,15 @@ static int check_frame(const unsigned char *data, size_t bytes, const char *name
     if (bytes < ANSWERS_HEADER_BYTES + ANSWERS_CHECKSUM_BYTES ||
         memcmp(data, ANSWERS_MAGIC, 8) != 0)
         return damaged(name, "it does not begin as one", err);
+    if (bytes_get32(data + 8) != ANSWERS_VERSION)
+        return error_set(err, ERROR_CORRUPT,
+                         "%s: answers of version %u, this refreshd reads version %d; let the "
+                         "refreshd that wrote them end the run, or cancel the run and start it "
+                         "again",
+                         name, bytes_get32(data + 8), ANSWERS_VERSION);
     size_t body = bytes - ANSWERS_CHECKSUM_BYTES;
     if (bytes_get64(data + body) != XXH3_64bits(data, body))
         return damaged(name, "wrong checksum", err);
-    if (bytes_get32(data + 8) != ANSWERS_VERSION)
-        return error_set(err, ERROR_CORRUPT, "%s: answers of version %u; this refreshd reads %u",
-                         name, bytes_get32(data + 8), ANSWERS_VERSION);
     if (bytes_get32(data + 12) != bytes)
         return damaged(name, "wrong size", err);
     return 0;

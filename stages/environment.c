@@ -9,7 +9,8 @@
 #include "base/durable.h"
 
 #define MAP_BYTES ((size_t)64 << 30) /* address space, not memory */
-#define LOCK_BYTES 65536             /* room for a thousand readers */
+#define MDB_FORMAT "LMDB 0.9, data version 1"
+#define LOCK_BYTES 65536 /* room for a thousand readers */
 
 /* LMDB writes the lock file through a mapping, where a full disk would be SIGBUS: claim its blocks
  * here, where it is an error. */
@@ -94,10 +95,19 @@ int environment_error(const struct environment *environment, int result, const c
     case MDB_INVALID:
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
-    case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
     case MDB_BAD_VALSIZE:
         return environment_damaged(environment, mdb_strerror(result), err);
+    case MDB_VERSION_MISMATCH:
+        return error_set(err, ERROR_STATE,
+                         "%s was made by another version of LMDB than the one here (" MDB_FORMAT
+                         "); install that one again, or: %s",
+                         environment->path, environment->damaged);
+    case ENOMEM:
+        return error_set(err, ERROR_MEMORY,
+                         "cannot %s %s: no room for it among the addresses of this process; raise "
+                         "the limit (LimitAS=infinity, ulimit -v unlimited)",
+                         action, environment->path);
     default:
         break;
     }
@@ -116,9 +126,9 @@ int environment_value(const struct environment *environment, MDB_val key, MDB_va
         return environment_damaged(environment, wrong, err);
     if (view.version > version)
         return error_set(err, ERROR_STATE,
-                         "%s was made by a newer refreshd (record of version %u); install that "
-                         "one again, or: %s",
-                         environment->path, view.version, environment->damaged);
+                         "%s was made by a newer refreshd (a record of version %u, this one reads "
+                         "versions up to %u); install that one again, or: %s",
+                         environment->path, view.version, version, environment->damaged);
     *out = view;
     return 1;
 }

@@ -12,7 +12,7 @@
 
 #define PROBE_SECONDS 60 /* of processor time: pages that refer in a circle are never done */
 
-enum { PROBE_SOUND = 0, PROBE_DAMAGED = 3 };
+enum { PROBE_SOUND = 0, PROBE_DAMAGED = 3, PROBE_OTHER_VERSION = 4 };
 
 /* Read every row of a table. */
 static int read_table(MDB_txn *txn, MDB_dbi table)
@@ -66,6 +66,8 @@ static int probe(const char *directory)
         result = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
     if (result == 0)
         result = read_tables(txn);
+    if (result == MDB_VERSION_MISMATCH)
+        return PROBE_OTHER_VERSION;
     return result == 0 || result == ENOMEM ? PROBE_SOUND : PROBE_DAMAGED;
 }
 
@@ -104,5 +106,7 @@ int environment_probe(const struct environment *environment, const char *directo
             return error_io(err, errno, "wait for a check of", environment->path);
     if (WIFEXITED(ended) && WEXITSTATUS(ended) == PROBE_SOUND)
         return 0;
+    if (WIFEXITED(ended) && WEXITSTATUS(ended) == PROBE_OTHER_VERSION)
+        return environment_error(environment, MDB_VERSION_MISMATCH, "open", err);
     return environment_damaged(environment, "its pages don't hang together", err);
 }

@@ -9,36 +9,87 @@
     "is not in it"
 #define FULL_ADVICE "a run folds what it holds into the cache"
 
-static const char table_name[] = "points";
+/* Of the table as a whole: 2 when a reader of 1 can't read it any more. */
+#define LEARNED_VERSION 1
+#define LEARNED_TABLES 2
+
+static const char points_name[] = "points";
+static const char meta_name[] = "meta";
+static const char version_key[] = "version";
 
 int learned_error(const struct learned *learned, int result, const char *action, struct error *err)
 {
     return environment_error(&learned->environment, result, action, err);
 }
 
+static int nothing_yet(const struct learned *learned, struct error *err)
+{
+    return error_set(err, ERROR_MISSING, "%s has no learned points yet", learned->environment.path);
+}
+
 /* --- opening ------------------------------------------------------------------------------ */
 
-static int open_table(struct learned *learned, bool read_only, struct error *err)
+/* The table's version: checked, and put where there is none. */
+static int open_version(struct learned *learned, MDB_txn *txn, bool read_only, struct error *err)
+{
+    MDB_dbi meta;
+    MDB_val key = {sizeof version_key - 1, (void *)version_key}, value;
+    struct record record;
+    struct view view;
+    int result = mdb_dbi_open(txn, meta_name, read_only ? 0 : MDB_CREATE, &meta);
+    if (result == 0)
+        result = mdb_get(txn, meta, &key, &value);
+    if (result == 0)
+        return environment_value(&learned->environment, key, value, LEARNED_VERSION, &view, err) ==
+                       1
+                   ? 0
+                   : -1;
+    if (result != MDB_NOTFOUND)
+        return learned_error(learned, result, "open", err);
+    if (read_only)
+        return nothing_yet(learned, err);
+    record_begin(&record, LEARNED_VERSION);
+    int sealed = record_seal(&record, version_key, sizeof version_key - 1, err);
+    value = (MDB_val){record.bytes.used, record.bytes.data};
+    if (sealed == 0)
+        result = mdb_put(txn, meta, &key, &value, 0);
+    record_free(&record);
+    if (sealed != 0)
+        return -1;
+    return result == 0 ? 0 : learned_error(learned, result, "write", err);
+}
+
+static int open_points(struct learned *learned, MDB_txn *txn, bool read_only, uint64_t *count,
+                       struct error *err)
+{
+    MDB_stat stat;
+    int result = mdb_dbi_open(txn, points_name, read_only ? 0 : MDB_CREATE, &learned->points);
+    if (result == 0)
+        result = mdb_stat(txn, learned->points, &stat);
+    if (result == 0) {
+        *count = stat.ms_entries;
+        return 0;
+    }
+    return result == MDB_NOTFOUND ? nothing_yet(learned, err)
+                                  : learned_error(learned, result, "open", err);
+}
+
+static int open_tables(struct learned *learned, bool read_only, struct error *err)
 {
     MDB_txn *txn;
-    MDB_stat stat;
+    uint64_t count;
     int result = mdb_txn_begin(learned->environment.env, NULL, read_only ? MDB_RDONLY : 0, &txn);
     if (result != 0)
         return learned_error(learned, result, "begin a transaction in", err);
-    result = mdb_dbi_open(txn, table_name, read_only ? 0 : MDB_CREATE, &learned->points);
-    if (result == 0)
-        result = mdb_stat(txn, learned->points, &stat);
-    if (result != 0) {
+    if (open_version(learned, txn, read_only, err) != 0 ||
+        open_points(learned, txn, read_only, &count, err) != 0) {
         mdb_txn_abort(txn);
-        if (result == MDB_NOTFOUND)
-            return error_set(err, ERROR_MISSING, "%s has no learned points yet",
-                             learned->environment.path);
-        return learned_error(learned, result, "open", err);
+        return -1;
     }
     result = mdb_txn_commit(txn);
     if (result != 0)
         return learned_error(learned, result, "write", err);
-    atomic_store(&learned->count, stat.ms_entries);
+    atomic_store(&learned->count, count);
     return 0;
 }
 
@@ -47,11 +98,11 @@ static int open_all(struct learned *learned, const char *directory, bool read_on
 {
     int dead;
     if (read_only)
-        return environment_open_reader(&learned->environment, directory, 1, err) == 0
-                   ? open_table(learned, true, err)
+        return environment_open_reader(&learned->environment, directory, LEARNED_TABLES, err) == 0
+                   ? open_tables(learned, true, err)
                    : -1;
-    if (environment_open(&learned->environment, directory, 1, map_bytes, err) != 0 ||
-        open_table(learned, false, err) != 0)
+    if (environment_open(&learned->environment, directory, LEARNED_TABLES, map_bytes, err) != 0 ||
+        open_tables(learned, false, err) != 0)
         return -1;
     /* Readers that were killed would keep old pages from being used again. */
     (void)mdb_reader_check(learned->environment.env, &dead);

@@ -1,6 +1,7 @@
 /* The table of learned points in LMDB. Internal to stages/learned*.c.
  *
  *   table    key                      value
+ *   meta     "version"                nothing but the record's version
  *   points   Morton code, big-endian  outcome, date, FIELD_COUNT texts
  *
  * Values are records (record.h). */

@@ -166,6 +166,27 @@ static void init_locks(struct line *line)
     (void)pthread_mutex_init(&line->lock, NULL);
 }
 
+/* There is no generation yet, or there is one that we can read: one that can't be read is a matter
+ * for a person, not for the end of a run of days. */
+static int check_manifest(const char *directory, struct error *err)
+{
+    struct error own;
+    struct manifest *manifest;
+    if (generation_current(directory, &manifest, &own) == 0) {
+        manifest_free(manifest);
+        return 0;
+    }
+    if (own.code == ERROR_MISSING)
+        return 0;
+    if (own.code == ERROR_CORRUPT)
+        error_suffix(&own, "; "
+                           "`refreshctl cache generations` lists those that it can go back to with "
+                           "`refreshctl cache rollback N`");
+    if (err != NULL)
+        *err = own;
+    return -1;
+}
+
 int line_open(struct line **out, const struct line_settings *settings, struct error *err)
 {
     struct line *line = calloc(1, sizeof *line);
@@ -183,7 +204,8 @@ int line_open(struct line **out, const struct line_settings *settings, struct er
         goto fail;
     }
     limiter_set_rate(line->limiter, settings->rate);
-    if (open_ledger(line, err) != 0 || find_run(line, err) != 0)
+    if (check_manifest(settings->cache_directory, err) != 0 || open_ledger(line, err) != 0 ||
+        find_run(line, err) != 0)
         goto fail;
     int failure = pthread_create(&line->conductor, NULL, conductor_thread, line);
     if (failure != 0) {

@@ -129,13 +129,14 @@ static int check_header(const unsigned char *data, size_t bytes, const char run[
 {
     if (bytes < HEADER_BYTES + CHECKSUM_BYTES || memcmp(data, MAGIC, 8) != 0)
         return damaged(name, "it does not begin as one", err);
+    if (bytes_get32(data + 8) != VERSION)
+        return error_set(err, ERROR_CORRUPT,
+                         "%s: a point file of version %u, this refreshd reads version %d; let the "
+                         "refreshd that wrote it end the run, or " ADVICE,
+                         name, bytes_get32(data + 8), VERSION);
     size_t body = bytes - CHECKSUM_BYTES;
     if (bytes_get64(data + body) != XXH3_64bits(data, body))
         return damaged(name, "wrong checksum", err);
-    if (bytes_get32(data + 8) != VERSION)
-        return error_set(err, ERROR_CORRUPT,
-                         "%s: a point file of version %u; this refreshd reads %u; " ADVICE, name,
-                         bytes_get32(data + 8), VERSION);
     uint64_t first = point_file_first(points, shares, share);
     uint64_t count = point_file_first(points, shares, share + 1) - first;
     struct point_file expected = {share, first, (uint32_t)count, NULL, NULL};

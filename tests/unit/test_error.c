@@ -20,6 +20,20 @@ static void set_fills_everything(void **state)
     assert_string_equal(err.message, "line 12: \"x\"");
 }
 
+static void suffix_keeps_the_code_and_fits(void **state)
+{
+    (void)state;
+    struct error err;
+    error_io(&err, EROFS, "open", "/x");
+    assert_int_equal(error_suffix(&err, "; do %s", "this"), -1);
+    assert_string_equal(err.message, "cannot open /x: Read-only file system; do this");
+    assert_int_equal(err.os_errno, EROFS);
+    for (int i = 0; i < 200; i++)
+        error_suffix(&err, "; again");
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+    assert_int_equal(error_suffix(NULL, "x"), -1);
+}
+
 static void null_is_allowed(void **state)
 {
     (void)state;
@@ -111,10 +125,11 @@ static void every_code_has_a_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(set_fills_everything),  cmocka_unit_test(null_is_allowed),
-        cmocka_unit_test(io_names_the_path),     cmocka_unit_test(full_disk_has_its_own_code),
-        cmocka_unit_test(memory_says_for_what),  cmocka_unit_test(prefix_keeps_the_code),
-        cmocka_unit_test(long_messages_are_cut), cmocka_unit_test(every_code_has_a_name),
+        cmocka_unit_test(set_fills_everything),           cmocka_unit_test(null_is_allowed),
+        cmocka_unit_test(suffix_keeps_the_code_and_fits), cmocka_unit_test(io_names_the_path),
+        cmocka_unit_test(full_disk_has_its_own_code),     cmocka_unit_test(memory_says_for_what),
+        cmocka_unit_test(prefix_keeps_the_code),          cmocka_unit_test(long_messages_are_cut),
+        cmocka_unit_test(every_code_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,7 @@ static int setup(void **state)
     struct server_settings settings = {
         .path = f->path, .group = "", .request = on_request, .context = f};
     assert_int_equal(server_open(&f->server, &f->loop, &settings, &err), 0);
+    assert_int_equal(server_begin(f->server, &err), 0);
     assert_int_equal(uv_thread_create(&f->thread, run_loop, f), 0);
     *state = f;
     return 0;
