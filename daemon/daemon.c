@@ -187,6 +187,7 @@ static void log_warning(const struct daemon *daemon)
 
 void daemon_run(struct daemon *daemon)
 {
+    log_use_fields();
     log_event(LOG_LEVEL_INFO, "started", "version=%s pid=%ld socket=%s cache=%s", REFRESHD_VERSION,
               (long)getpid(), daemon->started->control.socket, daemon->started->cache.directory);
     log_warning(daemon);

@@ -5,12 +5,9 @@
 #include "base/clock.h"
 #include "daemon/http_internal.h"
 #include "daemon/log.h"
-#include "daemon/seldom.h"
 
 /* Bytes of a body that are read, to be ignored: enough for what clients send by habit. */
 #define MOST_BODY_BYTES (64 << 10)
-
-static struct seldom desk_failed;
 
 /* --- what a request is about ------------------------------------------------------- */
 
@@ -139,8 +136,7 @@ static enum MHD_Result answer(struct http_call *call)
     struct desk *desk = desk_mine(call->http, &err);
     call->desk = desk;
     if (desk == NULL) {
-        if (seldom_now(&desk_failed, 60))
-            log_failure(LOG_LEVEL_ERROR, "http_thread_failed", &err);
+        log_failure(LOG_LEVEL_ERROR, "http_thread_failed", &err);
         return reply_refuse(call, &refuse_memory);
     }
     if (call->refusal != NULL)

@@ -4,9 +4,6 @@
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/reverse.h"
-#include "daemon/seldom.h"
-
-static struct seldom lookup_failed;
 
 struct reading {
     struct reverse_parser parser;
@@ -39,8 +36,7 @@ static bool read_question(const struct http_call *call, struct reverse_question 
 
 static void fail(struct http_reply *reply, const struct error *err)
 {
-    if (seldom_now(&lookup_failed, 60))
-        log_failure(LOG_LEVEL_ERROR, "lookup_failed", err);
+    log_failure(LOG_LEVEL_ERROR, "lookup_failed", err);
     buffer_clear(&reply->body);
     reply->status = 500;
     (void)reverse_print_error(reply->status, "The lookup failed; refreshd's log says why",

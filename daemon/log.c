@@ -1,5 +1,6 @@
 #include "daemon/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,9 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_BYTES 2048
+#include "base/clock.h"
+#include "daemon/log_journal.h"
+#include "daemon/log_repeat.h"
 
-static bool to_journal;
+#define LINE_BYTES 2048
+#define JOURNAL_SOCKET "/run/systemd/journal/socket" /* without it, libsystemd drops lines */
+
+static bool is_journal;                                  /* what stderr is */
+static bool has_fields;                                  /* lines go to the journal with fields */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards repeat */
+static struct log_repeat repeat;
 
 static const struct {
     const char *name;
@@ -23,16 +32,35 @@ void log_begin(void)
     const char *stream = getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
     struct stat st;
-    to_journal = stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+    is_journal = stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
                  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == (dev_t)device &&
                  st.st_ino == (ino_t)inode;
+    has_fields = false;
 }
 
-static size_t begin_line(char *line, enum log_level level, const char *event)
+void log_use_fields(void)
 {
+    has_fields = is_journal && access(JOURNAL_SOCKET, W_OK) == 0;
+}
+
+/* Control characters as spaces, none at the end. */
+static void clean(char *text)
+{
+    size_t used = strlen(text);
+    for (size_t i = 0; i < used; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = ' ';
+    while (used > 0 && text[used - 1] == ' ')
+        text[--used] = '\0';
+}
+
+/* One write(2) a line, so that lines of several threads don't mix. */
+static void write_line(int priority, const char *message)
+{
+    char line[LINE_BYTES + 80];
     char stamp[64] = "";
-    if (to_journal) {
-        (void)snprintf(stamp, sizeof stamp, "<%d>", levels[level].priority);
+    if (is_journal) {
+        (void)snprintf(stamp, sizeof stamp, "<%d>", priority);
     } else {
         struct timespec now;
         struct tm utc;
@@ -41,37 +69,43 @@ static size_t begin_line(char *line, enum log_level level, const char *event)
             used = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
         (void)snprintf(stamp + used, sizeof stamp - used, ".%03ldZ ", now.tv_nsec / 1000000);
     }
-    int length = snprintf(line, LINE_BYTES, "%s%s %s", stamp, levels[level].name, event);
-    return length > 0 && length < LINE_BYTES ? (size_t)length : 0;
+    int length = snprintf(line, sizeof line, "%s%s\n", stamp, message);
+    ssize_t done = write(STDERR_FILENO, line, length > 0 ? (size_t)length : 0);
+    (void)done;
 }
 
-/* One write(2) a line, so that lines of several threads don't mix. */
-static void end_line(char *line, size_t used)
+/* Faults may come again and again; what is well is said as often as it happens, and so is what
+ * becomes of a run, even when that is a fault. */
+static bool is_left_out(enum log_level level, const char *event, char *text)
 {
-    for (size_t i = 0; i < used; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = ' ';
-    while (used > 0 && line[used - 1] == ' ')
-        used--;
-    line[used++] = '\n';
-    ssize_t done = write(STDERR_FILENO, line, used);
-    (void)done;
+    unsigned left_out;
+    if (level == LOG_LEVEL_INFO || strncmp(event, "run_", 4) == 0)
+        return false;
+    (void)pthread_mutex_lock(&lock);
+    bool allowed = log_repeat_allows(&repeat, event, text, clock_monotonic(), &left_out);
+    (void)pthread_mutex_unlock(&lock);
+    size_t used = strlen(text);
+    if (allowed && left_out > 0)
+        (void)snprintf(text + used, LINE_BYTES - used, "%sleft_out=%u", used > 0 ? " " : "",
+                       left_out);
+    return !allowed;
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)
 {
-    char line[LINE_BYTES + 1];
-    size_t used = begin_line(line, level, event);
-    if (format[0] != '\0' && used + 2 < LINE_BYTES) {
-        line[used++] = ' ';
-        va_list arguments;
-        va_start(arguments, format);
-        int length = vsnprintf(line + used, LINE_BYTES - used, format, arguments);
-        va_end(arguments);
-        if (length > 0)
-            used += (size_t)length < LINE_BYTES - used ? (size_t)length : LINE_BYTES - used - 1;
-    }
-    end_line(line, used);
+    char text[LINE_BYTES], message[LINE_BYTES];
+    int priority = levels[level].priority;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text - 32, format, arguments); /* 32: left_out */
+    va_end(arguments);
+    clean(text);
+    if (is_left_out(level, event, text))
+        return;
+    (void)snprintf(message, sizeof message, "%s %s%s%s", levels[level].name, event,
+                   text[0] != '\0' ? " " : "", text);
+    if (!has_fields || log_to_journal(priority, event, text, message) != 0)
+        write_line(priority, message);
 }
 
 char *log_quote(const char *text, char out[LOG_QUOTED_BYTES])

@@ -1,6 +1,8 @@
 /* The one logger of refreshd: one line an event on stderr, `level event key=value ...`.
- * On a terminal or in a file each line begins with the time; under systemd with the priority, since
- * the journal keeps the time. Any thread. */
+ * On a terminal or in a file each line begins with the time. Under systemd the journal keeps the
+ * time, and gets the priority and, from log_use_fields on, a field for each key (log_journal.h).
+ * A warning or error that comes again and again is told once a minute (log_repeat.h). Event names
+ * are stable; EVENTS.md lists them. Any thread. */
 #ifndef REFRESHD_DAEMON_LOG_H
 #define REFRESHD_DAEMON_LOG_H
 
@@ -10,6 +12,11 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 
 /* log_begin: find out what stderr is. Before the first line, once. */
 void log_begin(void);
+
+/* log_use_fields: give the journal fields from now on, where stderr is the journal. Not before the
+ * daemon is sure to live on: of a process that is gone the journal can't tell the unit. Once, while
+ * there is one thread that logs. */
+void log_use_fields(void);
 
 /* log_event: the keys and values of the line come from the format; values with spaces are the
  * caller's to quote (log_quote). Control characters are written as spaces. */

@@ -19,7 +19,8 @@
 struct serving {
     struct serving_settings settings;
     struct lookup_limits limits;
-    struct folded folded; /* the follower's thread, but while opening */
+    struct folded folded; /* the follower's thread, but while opening; */
+    uint64_t told;        /* so is the generation that was logged last */
     struct follower *follower;
     struct lookups *lookups;
     struct learner *learner;
@@ -95,8 +96,10 @@ static void on_switch(void *context, const struct cache *now)
     if (serving->census != NULL)
         census_changed(serving->census);
     (void)pthread_mutex_unlock(&serving->lock);
-    log_event(LOG_LEVEL_INFO, "serving_generation", "generation=%" PRIu64,
-              cache_manifest(now)->generation);
+    uint64_t generation = cache_manifest(now)->generation;
+    if (generation != serving->told) /* publish = tile switches hundreds of times to the same */
+        log_event(LOG_LEVEL_INFO, "serving_generation", "generation=%" PRIu64, generation);
+    serving->told = generation;
     remove_folded(serving, now);
 }
 

@@ -3,28 +3,9 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void line_event(struct line *line, int level, const char *name, const char *format, ...)
-{
-    char text[1400];
-    char rest[1200];
-    char id[RUN_ID_BYTES];
-    va_list arguments;
-    if (line->settings.event == NULL)
-        return;
-    va_start(arguments, format);
-    (void)vsnprintf(rest, sizeof rest, format, arguments);
-    va_end(arguments);
-    (void)pthread_mutex_lock(&line->lock);
-    memcpy(id, line->active ? line->run.id : line->last_run.id, sizeof id);
-    (void)pthread_mutex_unlock(&line->lock);
-    (void)snprintf(text, sizeof text, "run=%s %s", id, rest);
-    line->settings.event(line->settings.context, level, name, text);
-}
 
 void line_sleep(struct line *line, double seconds)
 {
@@ -67,8 +48,14 @@ int line_continue(struct line *line, struct error *err)
 {
     (void)err;
     (void)pthread_mutex_lock(&line->lock);
-    if (line->active && line->run.stop == STOP_NONE && line->wish == WISH_REST)
-        wish(line, WISH_WORK);
+    bool goes_on = line->active && line->run.stop == STOP_NONE && line->wish == WISH_REST;
+    uint64_t answered = settled_points(&line->run.counts);
+    (void)pthread_mutex_unlock(&line->lock);
+    if (!goes_on)
+        return 0;
+    line_event(line, 2, "run_continued", "answered=%" PRIu64, answered);
+    (void)pthread_mutex_lock(&line->lock);
+    wish(line, WISH_WORK);
     (void)pthread_mutex_unlock(&line->lock);
     return 0;
 }

@@ -109,7 +109,7 @@ static int pass_gate(struct line *line, struct error *err)
         if (held > 0) {
             if (run_stop(line, STOP_HELD, reason, err) != 0)
                 return -1;
-            line_event(line, 1, "run_held", "reason=\"%s\"", reason);
+            line_tell(line, 1, "run_held", "reason", reason);
             return 1;
         }
     }
@@ -132,6 +132,7 @@ static int publish(struct line *line, struct error *err)
         return -1;
     pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
     line_look(line);
+    line_event(line, 2, "stage_finished", "stage=publish generation=%" PRIu64, run.generation);
     line_event(line, 2, "run_published", "generation=%" PRIu64 " points=%" PRIu64, run.generation,
                run.counts.total);
     return record_close(line, RESULT_PUBLISHED, err);
@@ -207,8 +208,8 @@ static void pause_for(struct line *line, const char *reason)
 {
     struct error own;
     if (run_stop(line, STOP_PAUSED, reason, &own) != 0)
-        line_event(line, 0, "ledger_failed", "error=\"%s\"", own.message);
-    line_event(line, 1, "run_paused", "reason=\"%s\"", reason);
+        line_tell(line, 0, "ledger_failed", "error", own.message);
+    line_tell(line, 1, "run_paused", "reason", reason);
 }
 
 static void work(struct line *line)
@@ -226,7 +227,7 @@ static void work(struct line *line)
             pause_for(line, err.message);
         wish_granted(line, WISH_WORK);
     } else if (run_save(line, &err) != 0) {
-        line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
+        line_tell(line, 1, "ledger_failed", "error", err.message);
     }
     run_work_ends(line);
 }
@@ -297,7 +298,7 @@ void *conductor_thread(void *argument)
     (void)nice(line->settings.niceness); /* on Linux: of this thread and those that it starts */
     while ((wish = next_wish(line, &save)) != WISH_CLOSE) {
         if (save && run_save(line, &err) != 0)
-            line_event(line, 1, "ledger_failed", "error=\"%s\"", err.message);
+            line_tell(line, 1, "ledger_failed", "error", err.message);
         if (wish == WISH_WORK)
             work(line);
         else if (wish == WISH_PAUSE)

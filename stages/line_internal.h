@@ -110,11 +110,34 @@ struct refresh {
 };
 enum tile_state { TILE_WAITING, TILE_READY, TILE_REBUILT };
 
-/* --- line.c --------------------------------------------------------------------- */
+/* --- line_events.c --------------------------------------------------------------- */
 
 /* line_event: report one log line of the active run; the text begins with run=ID. */
 void line_event(struct line *line, int level, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* line_tell: line_event with one value that is text: key="text", quotes in it escaped. */
+void line_tell(struct line *line, int level, const char *name, const char *key, const char *text);
+
+/* Something that comes and goes. Zero to begin with. */
+struct line_spell {
+    bool lasts, told;
+    double since, next; /* when it began; not to be told again before */
+    unsigned left_out;  /* spells that were not told */
+};
+
+/* line_tell_progress: once a minute. line_tell_geocoded: every point has its answer. */
+void line_tell_progress(struct line *line);
+void line_tell_geocoded(struct line *line, const struct run_record *run);
+
+/* line_tell_circuit, line_tell_quiet: the geocoder can't be reached or wants quiet, and when that
+ * is over; at most once a minute. */
+void line_tell_circuit(struct line *line, struct line_spell *spell,
+                       const struct circuit_view *circuit, double now);
+void line_tell_quiet(struct line *line, struct line_spell *spell, const struct limiter_view *pace,
+                     double now);
+
+/* --- line.c --------------------------------------------------------------------- */
 
 /* line_sleep: wait on `changed` for at most seconds. The lock is held. */
 void line_sleep(struct line *line, double seconds);

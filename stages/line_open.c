@@ -142,7 +142,7 @@ static int find_run(struct line *line, struct error *err)
     if (line->active)
         count_untouched(line);
     else if (clean_up(line, &own) != 0)
-        line_event(line, 1, "clean_up_failed", "error=\"%s\"", own.message);
+        line_tell(line, 1, "clean_up_failed", "error", own.message);
     return 0;
 }
 

@@ -98,7 +98,7 @@ int record_close(struct line *line, enum run_result result, struct error *err)
     /* Active until its files are gone: whoever sees no run may change the cache at once. */
     struct error own;
     if (clean_up(line, &own) != 0)
-        line_event(line, 1, "clean_up_failed", "error=\"%s\"", own.message);
+        line_tell(line, 1, "clean_up_failed", "error", own.message);
     line_last_run(line);
     (void)pthread_mutex_lock(&line->lock);
     line->active = false;

@@ -33,7 +33,7 @@ static void worker_failed(void *context, const struct error *err)
 {
     struct refresh *refresh = context;
     if (err->code != ERROR_STATE) /* that is the geocoder's refusal, which pauses the run */
-        line_event(refresh->line, 0, "worker_failed", "error=\"%s\"", err->message);
+        line_tell(refresh->line, 0, "worker_failed", "error", err->message);
     refresh_fail(refresh, err);
 }
 
@@ -275,46 +275,36 @@ static int check_budget(struct line *line, struct error *err)
                      failed, run.counts.selected, 100 * limit);
 }
 
-static void report_progress(struct line *line)
-{
-    struct line_status status;
-    line_status(line, &status);
-    uint64_t answered = settled_points(&status.run.counts);
-    line_event(line, 2, "run_progress",
-               "answered=%" PRIu64 " points=%" PRIu64 " failed=%" PRIu64
-               " points_per_s=%.1f eta_s=%.0f",
-               answered, status.run.counts.selected, status.run.counts.settled[SETTLED_FAILED],
-               status.points_per_second, status.eta);
-}
-
+/* What is due now and then while the stations work. Times are clock_monotonic. */
 struct rounds {
     double saved, reported;
-    double unreachable_since; /* 0 = the geocoder can be reached */
-    bool quiet;
+    bool asking; /* points are left to ask */
+    struct line_spell down, quiet;
 };
 
-/* Say once when the geocoder can't be reached, wants quiet, and when that is over. */
+static void report_progress(struct refresh *refresh, struct rounds *rounds, double now)
+{
+    bool asking = rounds->asking;
+    struct run_record run = run_copy(refresh->line);
+    rounds->asking = settled_points(&run.counts) < run.counts.selected;
+    if (asking && !rounds->asking)
+        line_tell_geocoded(refresh->line, &run);
+    if (now - rounds->reported < PROGRESS_INTERVAL)
+        return;
+    rounds->reported = now;
+    line_tell_progress(refresh->line);
+}
+
 static void report_geocoder(struct refresh *refresh, struct rounds *rounds, double now)
 {
-    struct line *line = refresh->line;
     if (refresh->pool == NULL) /* nothing is left to ask */
         return;
     struct circuit_view circuit = geocode_circuit(refresh->pool);
-    struct limiter_view pace = limiter_look(line->limiter, now);
-    if (circuit.open && rounds->unreachable_since == 0) {
-        rounds->unreachable_since = circuit.since;
-        line_event(line, 1, "geocoder_unreachable", "error=\"%s\"", circuit.why);
-    } else if (!circuit.open && rounds->unreachable_since != 0) {
-        line_event(line, 2, "geocoder_reached", "after_s=%.0f", now - rounds->unreachable_since);
-        rounds->unreachable_since = 0;
-    }
-    if (pace.quiet_left > 0 && !rounds->quiet)
-        line_event(line, 1, "geocoder_refuses", "status=%u quiet_s=%.1f pace=%.1f", pace.status,
-                   pace.quiet, pace.pace);
-    rounds->quiet = pace.quiet_left > 0;
+    struct limiter_view pace = limiter_look(refresh->line->limiter, now);
+    line_tell_circuit(refresh->line, &rounds->down, &circuit, now);
+    line_tell_quiet(refresh->line, &rounds->quiet, &pace, now);
 }
 
-/* What is due now and then while the stations work. */
 static int make_round(struct refresh *refresh, struct rounds *rounds, struct error *err)
 {
     struct line *line = refresh->line;
@@ -328,10 +318,7 @@ static int make_round(struct refresh *refresh, struct rounds *rounds, struct err
         if (run_save(line, err) != 0)
             return -1;
     }
-    if (now - rounds->reported >= PROGRESS_INTERVAL) {
-        rounds->reported = now;
-        report_progress(line);
-    }
+    report_progress(refresh, rounds, now);
     return 0;
 }
 
@@ -348,7 +335,8 @@ static int follow(struct refresh *refresh, struct error *err)
 static int supervise(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
-    struct rounds rounds = {.saved = clock_monotonic(), .reported = clock_monotonic()};
+    struct rounds rounds = {
+        .saved = clock_monotonic(), .reported = clock_monotonic(), .asking = refresh->pool != NULL};
     for (;;) {
         pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
         (void)pthread_mutex_lock(&line->lock);
@@ -380,8 +368,10 @@ static int run_stations(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
     struct error stopped;
-    line_event(line, 2, "stage_started", "stage=geocode points=%" PRIu64,
-               refresh->run.counts.selected - settled_points(&refresh->run.counts));
+    uint64_t left = refresh->run.counts.selected - settled_points(&refresh->run.counts);
+    if (left > 0)
+        line_event(line, 2, "stage_started", "stage=geocode points=%" PRIu64, left);
+    line_event(line, 2, "stage_started", "stage=rebuild tiles=%u", refresh->tiles_pending);
     int result = refresh_start(refresh, err);
     if (result == 0)
         result = supervise(refresh, err);

@@ -1,6 +1,7 @@
 /* Beginning a run, and saying beforehand what it would take. */
 #include "stages/line_internal.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,10 @@ static int begin_run(struct line *line, const struct run_record *run, struct err
     line->active = true;
     line->untouched = 0;
     line->tiles = grid_tiles(run->grid);
+    (void)pthread_mutex_unlock(&line->lock);
+    line_event(line, 2, "run_started", "generation=%" PRIu64 " points=%" PRIu64 " carried=%" PRIu64,
+               run->generation, run->counts.selected, run->counts.carried);
+    (void)pthread_mutex_lock(&line->lock);
     line->wish = WISH_WORK;
     (void)pthread_cond_broadcast(&line->changed);
     (void)pthread_mutex_unlock(&line->lock);
@@ -123,9 +128,6 @@ int line_start(struct line *line, const struct run_parameters *parameters, char 
     run.counts.carried = plan.total - plan.selected;
     if (begin_run(line, &run, err) != 0)
         goto out;
-    line_event(line, 2, "run_started", "generation=%llu points=%llu carried=%llu",
-               (unsigned long long)run.generation, (unsigned long long)plan.selected,
-               (unsigned long long)run.counts.carried);
     memcpy(id, run.id, sizeof run.id);
     *nothing = false;
     result = 0;
