@@ -14,8 +14,10 @@
 int config_prefix(const struct config *config, const struct config_key *key, struct error *err)
 {
     unsigned line = config->entries[key - config_keys].line;
-    if (config->path == NULL || line == 0)
+    if (config->path == NULL)
         return error_prefix(err, "[%s] %s", key->section, key->name);
+    if (line == 0)
+        return error_prefix(err, "%s: [%s] %s", config->path, key->section, key->name);
     return error_prefix(err, "%s line %u: [%s] %s", config->path, line, key->section, key->name);
 }
 

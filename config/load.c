@@ -54,9 +54,11 @@ static int check_section(const char *line, size_t length, struct error *err)
 
 static int check_line(const char *line, size_t length, struct error *err)
 {
+    if (memchr(line, '\0', length) != NULL)
+        return error_set(err, ERROR_CONFIG, "not text in UTF-8");
     if (length > LONGEST_LINE)
-        return error_set(err, ERROR_CONFIG, "longer than %d bytes", LONGEST_LINE);
-    if (memchr(line, '\0', length) != NULL || !text_is_utf8(line, length))
+        return error_set(err, ERROR_CONFIG, "longer than %d bytes; shorten it", LONGEST_LINE);
+    if (!text_is_utf8(line, length))
         return error_set(err, ERROR_CONFIG, "not text in UTF-8");
     if (length == 0 || *line == ';' || *line == '#')
         return 0;
@@ -86,7 +88,7 @@ static char *next_line(char *out, int room, void *context)
         end--;
     size_t length = (size_t)(end - line);
     if (length + 2 > (size_t)room && length <= LONGEST_LINE)
-        error_set(source->err, ERROR_CONFIG, "longer than %d bytes", room - 2);
+        error_set(source->err, ERROR_CONFIG, "longer than %d bytes; shorten it", room - 2);
     else if (check_line(line, length, source->err) == 0) {
         memcpy(out, line, length);
         out[length] = '\n';
