@@ -68,7 +68,9 @@ static int probe(const char *directory)
         result = read_tables(txn);
     if (result == MDB_VERSION_MISMATCH)
         return PROBE_OTHER_VERSION;
-    return result == 0 || result == ENOMEM ? PROBE_SOUND : PROBE_DAMAGED;
+    /* What the system refuses says nothing about the file: opening it will tell. */
+    bool refused = result == ENOMEM || result == EACCES || result == EMFILE || result == ENFILE;
+    return result == 0 || refused ? PROBE_SOUND : PROBE_DAMAGED;
 }
 
 static _Noreturn void child(const char *directory)
@@ -95,6 +97,8 @@ int environment_probe(const struct environment *environment, const char *directo
     struct stat status;
     if (stat(environment->path, &status) != 0 || status.st_size == 0)
         return 0;
+    if (access(environment->path, R_OK | W_OK) != 0)
+        return error_io(err, errno, "open", environment->path);
     pid_t pid = fork();
     if (pid < 0)
         return error_io(err, errno, "start a check of", environment->path);
