@@ -27,21 +27,31 @@ static int unreachable(const char *path, int os_errno, struct error *err)
                      strerror(os_errno), help);
 }
 
-int client_open(struct client **out, const char *path, struct error *err)
+int client_again(struct client *client, struct error *err)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof name.sun_path)
-        return unreachable(path, ENAMETOOLONG, err);
-    memcpy(name.sun_path, path, strlen(path));
+    if (strlen(client->socket) >= sizeof name.sun_path)
+        return unreachable(client->socket, ENAMETOOLONG, err);
+    memcpy(name.sun_path, client->socket, strlen(client->socket));
+    if (client->fd >= 0)
+        (void)close(client->fd);
+    protocol_lines_free(&client->lines);
+    client->lines = (struct protocol_lines){.limit = PROTOCOL_REPLY_LIMIT};
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd < 0 || connect(client->fd, (const struct sockaddr *)&name, sizeof name) != 0)
+        return unreachable(client->socket, errno, err);
+    return 0;
+}
+
+int client_open(struct client **out, const char *path, struct error *err)
+{
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL || (client->socket = strdup(path)) == NULL) {
         free(client);
         return error_memory(err, "a connection");
     }
-    client->lines.limit = PROTOCOL_REPLY_LIMIT;
-    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 || connect(client->fd, (const struct sockaddr *)&name, sizeof name) != 0) {
-        unreachable(path, errno, err);
+    client->fd = -1;
+    if (client_again(client, err) != 0) {
         client_close(client);
         return -1;
     }

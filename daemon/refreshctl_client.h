@@ -10,6 +10,9 @@ struct client;
 
 /* client_open: ERROR_UNREACHABLE names the socket and how to start the daemon. */
 int client_open(struct client **out, const char *socket, struct error *err);
+
+/* client_again: connect anew after the connection was lost. What of a reply was read is dropped. */
+int client_again(struct client *client, struct error *err);
 void client_close(struct client *client); /* NULL is allowed */
 
 /* client_call: send a command, taking arguments over (NULL = none), and wait for its reply. A reply

@@ -14,6 +14,7 @@
 
 #define LOOK_EVERY_S 0.1
 #define DRAW_EVERY_S 1.0
+#define RETURN_S 30.0 /* in which a refreshd that is started again is back */
 
 #define SCREEN_ENTER "\033[?1049h\033[?25l"
 #define SCREEN_LEAVE "\033[?25h\033[?1049l"
@@ -145,12 +146,34 @@ static void end(const struct watch *watch)
     (void)fflush(stdout);
 }
 
+static void wait_a_moment(void)
+{
+    struct timespec pause = {0, (long)(LOOK_EVERY_S * 1e9)};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* The status. A refreshd that is started again, by an upgrade or by the watchdog, goes on with the
+ * run, so its return is waited for. */
+static int ask(struct client *client, cJSON **status, struct error *err)
+{
+    double until = clock_monotonic() + RETURN_S;
+    struct error away;
+    int result = progress_status(client, status, err);
+    while (result != 0 && err->code == ERROR_UNREACHABLE && !interrupted &&
+           clock_monotonic() < until) {
+        wait_a_moment();
+        if (client_again(client, &away) == 0)
+            result = progress_status(client, status, err);
+    }
+    return result;
+}
+
 /* 1 = goes on, 0 = over, -1 = error. */
 static int look(struct watch *watch, struct client *client, char *run, size_t run_bytes, int *exit,
                 cJSON **last, struct error *err)
 {
     cJSON *status;
-    if (progress_status(client, &status, err) != 0)
+    if (ask(client, &status, err) != 0)
         return -1;
     cJSON_Delete(*last);
     *last = status;
@@ -181,8 +204,7 @@ int watch_run(struct client *client, const char *run, enum watch_style style, in
     *last = NULL;
     begin(&watch);
     while ((on = look(&watch, client, watched, sizeof watched, exit, last, err)) > 0) {
-        struct timespec pause = {0, (long)(LOOK_EVERY_S * 1e9)};
-        (void)nanosleep(&pause, NULL);
+        wait_a_moment();
         if (interrupted) {
             on = error_set(err, ERROR_CANCELED, "interrupted; the run goes on");
             break;
