@@ -194,7 +194,7 @@ static void fill_run(struct line *line, struct line_status *status)
     status->draining = line->wish == WISH_PAUSE || line->wish == WISH_CANCEL;
     if (line->wish == WISH_PAUSE && line->run.stop == STOP_NONE)
         (void)snprintf(status->reason, sizeof status->reason, "%s", line->pause_reason);
-    else
+    else if (line->run.stop != STOP_NONE)
         (void)snprintf(status->reason, sizeof status->reason, "%s", line->run.reason);
     status->requests_sent = line->working ? atomic_load(&line->figures.sent) : line->run.requests;
     status->points_retried = line->working ? atomic_load(&line->figures.retried) : 0;

@@ -165,6 +165,19 @@ def test_over_the_failure_budget(ready):
     assert ready.wait_state("idle")["generation"] == 1
 
 
+def test_resumed_over_the_failure_budget(ready):
+    """Whoever resumes has seen the reason: the run goes on, gives none meanwhile, and the gate asks."""
+    ready.stub(version=2, fail=5, latency=20)
+    ready.start()
+    assert ready.ctl("start", "--wait", check=False).returncode == 5
+    ready.ctl("resume")
+    status = ready.wait_state("refreshing", "held")
+    assert status["state"] == "held" or status["reason"] is None
+    assert "max_failed" in ready.wait_state("held")["reason"]
+    ready.ctl("publish", "--force")
+    assert ready.wait_state("idle")["last_run"]["exit"] == 4
+
+
 @pytest.mark.sanitized
 def test_held_at_the_gate(ready):
     ready.stub(version=2)
