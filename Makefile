@@ -25,6 +25,7 @@ TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppchec
 	mandoc man-db zsh bash-completion systemd util-linux \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 DEB_PACKAGES := debhelper dpkg-dev lintian
+SYSTEM_PACKAGES := mmdebstrap systemd-container
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
@@ -254,6 +255,7 @@ test: deps-test
 	$(MAKE) -j2 WERROR=1 test-programs
 	$(MAKE) lint
 	$(MAKE) $(PARALLEL) WERROR=1 unit
+	$(MAKE) deb
 	$(MAKE) WERROR=1 e2e
 
 # Every unit test under ASan+UBSan and under TSan, and under both the end-to-end tests that are not
@@ -342,7 +344,7 @@ deps:
 deps-demo:
 	@tests/install-packages.sh $(PACKAGES) curl
 deps-test:
-	@tests/install-packages.sh $(PACKAGES) $(TEST_PACKAGES)
+	@tests/install-packages.sh $(PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES) $(SYSTEM_PACKAGES)
 deps-bench:
 	@tests/install-packages.sh $(PACKAGES) $(BENCH_PACKAGES)
 
@@ -353,7 +355,7 @@ deps-deb:
 .PHONY: deb print-version
 deb: deps-deb
 	debian/build-packages.sh $(BUILD)
-	lintian --fail-on error,warning $(BUILD)/*.deb
+	lintian --allow-root --fail-on error,warning $(BUILD)/*.deb
 
 print-version:
 	@echo $(VERSION)
@@ -408,6 +410,17 @@ install-units:
 		>$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/refresh.cron
 	chmod 644 $(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/refresh.cron
 
+# Takes away what an install with the same variables puts there, but a configuration.
+.PHONY: uninstall
+uninstall: all
+	rm -rf $(BUILD)/uninstall
+	$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD))/uninstall >$(BUILD)/uninstall.log
+	cd $(BUILD)/uninstall && find . ! -type d ! -path .$(SYSCONFDIR)/refreshd/refreshd.conf \
+		-exec sh -c 'for file; do rm -fv "$(DESTDIR)/$${file#./}"; done' sh {} +
+	rm -rf $(BUILD)/uninstall
+	for directory in lib/refreshd share/doc/refreshd/examples share/doc/refreshd; do \
+		rmdir $(DESTDIR)$(PREFIX)/$$directory 2>/dev/null || true; done
+
 .PHONY: clean help
 clean:
 	rm -rf $(BUILD)
@@ -420,7 +433,7 @@ help:
 	@echo "make check-san  the tests under ASan+UBSan and under TSan"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (20)"
 	@echo "make bench      ratios against what users would pick instead"
-	@echo "make install    into DESTDIR and PREFIX"
+	@echo "make install    into DESTDIR and PREFIX; make uninstall takes it away"
 	@echo "make deb        Debian packages, in $(BUILD)"
 	@echo "make deps       the Debian packages for building"
 	@echo "V=1 shows the commands; CC, OPT, SAN and WERROR=1 shape the build"

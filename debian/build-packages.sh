@@ -3,6 +3,7 @@
 # clean, and leave them in OUT; do nothing when no file is newer than they are. The build is the
 # packages' own: flags of a make that calls this do not reach it.
 set -eu
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES CC CFLAGS LDFLAGS OPT SAN WERROR BUILD PREFIX LIBDIR DESTDIR
 out=$(realpath -m "$1")
 cd "$(dirname "$0")/.."
 version=$(dpkg-parsechangelog -S Version)
@@ -27,7 +28,6 @@ began=$work/began
 touch "$began"
 sources -print0 | tar -c --null -T - | tar -x -C "$tree"
 
-unset MAKEFLAGS MFLAGS MAKELEVEL CFLAGS LDFLAGS CC OPT SAN WERROR BUILD PREFIX LIBDIR DESTDIR || true
 (cd "$tree" && DEB_BUILD_OPTIONS="parallel=${JOBS:-2} nocheck noautodbgsym" dpkg-buildpackage -b -us -uc) \
     >"$work/log" 2>&1 || {
     tail -40 "$work/log" >&2
