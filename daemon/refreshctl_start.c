@@ -133,7 +133,7 @@ static int wait_for(struct session *session, struct client *client, const char *
     int exit;
     enum watch_style style = session->json           ? WATCH_QUIET
                              : isatty(STDOUT_FILENO) ? WATCH_BAR
-                                                     : WATCH_LINES;
+                                                     : WATCH_LOG;
     if (watch_run(client, run, style, &exit, &last, err) != 0)
         return -1;
     if (session->json)

@@ -14,6 +14,7 @@
 
 #define LOOK_EVERY_S 0.1
 #define DRAW_EVERY_S 1.0
+#define LOG_EVERY_S 60.0
 #define RETURN_S 30.0 /* in which a refreshd that is started again is back */
 
 #define SCREEN_ENTER "\033[?1049h\033[?25l"
@@ -86,6 +87,7 @@ static void draw_bar(const struct buffer *text)
 struct watch {
     enum watch_style style;
     double shown_at;
+    char state[32]; /* when it was shown */
     struct buffer text, shown;
 };
 
@@ -117,6 +119,7 @@ static int show(struct watch *watch, const cJSON *status, struct error *err)
         draw_bar(&watch->text);
         return 0;
     case WATCH_LINES:
+    case WATCH_LOG:
         if (progress_line(status, &watch->text, err) != 0)
             return -1;
         if (watch->text.used == watch->shown.used &&
@@ -168,6 +171,16 @@ static int ask(struct client *client, cJSON **status, struct error *err)
     return result;
 }
 
+/* The log does without the end, which the caller tells. */
+static bool is_due(const struct watch *watch, const cJSON *status, bool over, double now)
+{
+    double age = now - watch->shown_at;
+    if (watch->style == WATCH_LOG)
+        return !over &&
+               (age >= LOG_EVERY_S || strcmp(watch->state, member_text(status, "state")) != 0);
+    return over || age >= DRAW_EVERY_S;
+}
+
 /* 1 = goes on, 0 = over, -1 = error. */
 static int look(struct watch *watch, struct client *client, char *run, size_t run_bytes, int *exit,
                 cJSON **last, struct error *err)
@@ -184,9 +197,9 @@ static int look(struct watch *watch, struct client *client, char *run, size_t ru
         how = progress_end(status, run, exit);
     double now = clock_monotonic();
     bool over = how != PROGRESS_GOES_ON;
-    bool due = over || now - watch->shown_at >= DRAW_EVERY_S;
-    if (due && (run[0] != '\0' || watch->style == WATCH_JSON)) {
+    if (is_due(watch, status, over, now) && (run[0] != '\0' || watch->style == WATCH_JSON)) {
         watch->shown_at = now;
+        (void)snprintf(watch->state, sizeof watch->state, "%s", member_text(status, "state"));
         if (show(watch, status, err) != 0)
             return -1;
     }

@@ -9,7 +9,8 @@ enum watch_style {
     WATCH_LINES,  /* a line when something changed, once in a while */
     WATCH_BAR,    /* one line of a terminal, drawn over */
     WATCH_SCREEN, /* the whole terminal, drawn over */
-    WATCH_JSON    /* a document a second */
+    WATCH_JSON,   /* a document a second */
+    WATCH_LOG     /* a line a minute, and when the state changes */
 };
 
 /* watch_run: show the run until it ends or waits for a person; "" = whatever run is active. *exit

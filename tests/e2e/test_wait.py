@@ -29,6 +29,7 @@ def test_the_wait_goes_on_after_a_restart(refreshd, how):
             waiting.kill()
     assert waiting.returncode == 0, output
     assert "published" in output
+    assert output.count("refreshing") == 1, output  # nobody looks on: a line a minute
 
 
 def test_a_wait_without_a_daemon_can_be_ended(refreshd):
