@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from harness import SLOW, make_points, wait_for
 
-LIMIT = 1.0 * SLOW  # WATCHDOG_USEC, in seconds
+LIMIT = 2.0 * SLOW  # WATCHDOG_USEC, in seconds
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 WALL = 0x40000000
@@ -25,7 +25,7 @@ class Notified:
     """The socket of a service manager that listens to one refreshd. It is read all the time: who
     sends to a full one waits."""
 
-    def __init__(self, refreshd):
+    def __init__(self, refreshd, limit=LIMIT):
         self.path = refreshd.root / "notify.sock"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
@@ -33,7 +33,7 @@ class Notified:
         self.listener = threading.Thread(target=self.listen, daemon=True)
         self.listener.start()
         refreshd.wrapper = ["env", f"NOTIFY_SOCKET={self.path}",
-                            f"WATCHDOG_USEC={int(LIMIT * 1e6)}"]
+                            f"WATCHDOG_USEC={int(limit * 1e6)}"]
 
     def listen(self):
         while datagram := self.socket.recv(4096):
@@ -134,7 +134,7 @@ def test_nobody_pings_who_was_not_asked(refreshd):
 @pytest.mark.sanitized
 def test_a_run_a_pause_and_a_reload_are_no_standstill(refreshd, notified):
     run_slowly(refreshd)
-    assert notified.count_for(3 * LIMIT) >= 6
+    assert notified.count_for(2 * LIMIT) >= 4
     refreshd.ctl("pause")
     assert notified.count_for(2 * LIMIT) >= 4
     refreshd.process.send_signal(signal.SIGHUP)
@@ -148,15 +148,16 @@ def test_a_run_a_pause_and_a_reload_are_no_standstill(refreshd, notified):
     assert "standstill" not in refreshd.log.read_text()
 
 
-def test_a_whole_run_is_no_standstill(refreshd, notified):
+def test_a_whole_run_is_no_standstill(refreshd):
+    notified = Notified(refreshd, limit=10 * LIMIT)  # a disk that others keep busy takes seconds
     refreshd.load(make_points(200_000))
     refreshd.configure(geocoder__provider="gazetteer", gate__max_lost="100%",
-                       gate__max_country_changed="100%",
-                       gate__max_changed="100%")
-    refreshd.start()
-    refreshd.ctl("start", "--wait")
-    assert "standstill" not in refreshd.log.read_text()
-    assert notified.pings() > 0
+                       gate__max_country_changed="100%", gate__max_changed="100%")
+    with contextlib.closing(notified):
+        refreshd.start()
+        refreshd.ctl("start", "--wait")
+        assert "standstill" not in refreshd.log.read_text()
+        assert notified.pings() > 0
 
 
 @pytest.mark.parametrize("why", ["unreachable", "a pace of a point in an hour"])
@@ -175,7 +176,7 @@ def test_what_is_waited_for_from_outside_is_no_standstill(refreshd, notified, wh
     refreshd.wait_state("refreshing")
     if why == "unreachable":
         wait_for(lambda: refreshd.status()["reason"], what="a reason")
-    assert notified.count_for(4 * LIMIT) >= 8
+    assert notified.count_for(2.5 * LIMIT) >= 5
     assert "standstill" not in refreshd.log.read_text()
 
 
