@@ -1,6 +1,8 @@
 """A Debian that really boots, for the tests of the packages: a container with a systemd of its own
 and no network. Needs root, mmdebstrap and systemd-nspawn; what the machine refuses is a skip."""
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -98,10 +100,30 @@ def make_root(packages):
     return root
 
 
+def cgroups():
+    """The control groups that systemd-nspawn makes in this process's: one container's at a time."""
+    mine = {line.rstrip("\n").split(":", 2)[2] for line in open("/proc/self/cgroup")}
+    return {Path(base + group) / name
+            for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified")
+            for group in mine for name in ("payload", "supervisor")
+            if (Path(base + group) / name).is_dir()}
+
+
+def remove_cgroup(group):
+    for directory, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+
+
 class Machine:
     """One booted container on a copy of the root; `with` ends it whatever happens."""
 
     def __init__(self, root):
+        self.lock = open("/tmp/refreshd-system-test.lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        for killed in WHERE.glob("machine-*"):
+            shutil.rmtree(killed)
+        self.cgroups_before = cgroups()
         self.directory = Path(tempfile.mkdtemp(prefix="machine-", dir=WHERE))
         self.root = self.directory / "root"
         self.console = self.directory / "console"
@@ -126,15 +148,19 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.nspawn.kill()
                 self.nspawn.wait()
+        for group in cgroups() - self.cgroups_before:
+            remove_cgroup(group)
         mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()
                    if line.split()[1].startswith(str(self.directory))]
         assert not mounted, mounted
         shutil.rmtree(self.directory)
+        self.lock.close()
 
     def boot(self):
         with open(self.console, "wb") as console:
             self.nspawn = subprocess.Popen(
-                ["systemd-nspawn", "-q", "-D", self.root, "--boot", "--register=no", "--keep-unit",
+                ["setpriv", "--pdeathsig", "TERM",  # when the tests are killed, too
+                 "systemd-nspawn", "-q", "-D", self.root, "--boot", "--register=no", "--keep-unit",
                  "--private-network"], stdin=subprocess.DEVNULL, stdout=console, stderr=console)
 
         def booted():
