@@ -173,6 +173,7 @@ def test_examples_are_understood(tmp_path):
         if "COMMAND" in line or "..." in line:
             continue
         line = re.sub(r"\bRUN\b", "20261121T020000Z-1f3a", line)
+        line = re.sub(r"\bN\b", "7", line)  # a generation
         understood, why = is_understood(re.sub(r"\[[^]]*\]", "", line), tmp_path)
         assert understood, f"{line}: {why}"
 
