@@ -13,7 +13,8 @@ zpty -w z 'compadd() {
     local -a offered; builtin compadd -A offered "$@"; builtin compadd "$@"
     local status_of_it=$? offer; for offer in $offered; do print; print -r -- "OFFER:$offer:"; done
     return status_of_it }'
-zpty -w z 'print REA''DY'
+# In two words, so that the terminal's echo of the command is not taken for what it prints.
+zpty -w z "print REA''DY"
 zpty -r z out '*READY*'
 shift
 for line in "$@"; do
