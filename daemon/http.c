@@ -117,13 +117,15 @@ static void wait_for_routes(struct http *http)
     (void)pthread_mutex_unlock(&http->lock);
 }
 
-/* libmicrohttpd must have no suspended connection when it is stopped. */
+/* libmicrohttpd must have no suspended connection when it is stopped. Not MHD_quiesce_daemon: it
+ * takes the listener from the threads' epoll sets while a thread may be doing so itself, and the
+ * second of the two ends the process. Whoever comes meanwhile is refused by `closing`. */
 static void stop(struct http *http)
 {
     atomic_store(&http->closing, true);
-    (void)MHD_quiesce_daemon(http->mhd); /* the listener is ours again */
     wait_for_routes(http);
     MHD_stop_daemon(http->mhd);
+    http->listener = -1; /* libmicrohttpd has closed it */
 }
 
 void http_close(struct http *http)

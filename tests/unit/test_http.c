@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +358,49 @@ static void test_one_thread(void **state)
     http_close(http);
 }
 
+/* Connects and asks until told to stop; whatever comes of it is fine. */
+struct visitor {
+    _Atomic unsigned port;
+    _Atomic bool stop;
+};
+
+static void *visit(void *argument)
+{
+    struct visitor *visitor = argument;
+    while (!atomic_load(&visitor->stop)) {
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons((uint16_t)atomic_load(&visitor->port)),
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct linger at_once = {.l_onoff = 1}; /* no port waits behind the connection */
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+            (void)send(fd, GET("/echo"), sizeof GET("/echo") - 1, MSG_NOSIGNAL);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    return NULL;
+}
+
+static void test_close_while_clients_come(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    struct visitor visitor = {.port = 9};
+    struct http_settings settings = http_rig_settings(paths);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, visit, &visitor), 0);
+    for (int i = 0; i < 500; i++) {
+        struct http *http = http_rig_open(&settings);
+        atomic_store(&visitor.port, http_port(http));
+        free(http_rig_ask(http, GET("/echo")));
+        http_close(http);
+    }
+    atomic_store(&visitor.stop, true);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_wait),
         cmocka_unit_test(test_client_leaves_while_waiting),
         cmocka_unit_test(test_close_waits_for_the_waiting),
+        cmocka_unit_test(test_close_while_clients_come),
         cmocka_unit_test(test_start_fails),
         cmocka_unit_test(test_one_thread),
     };
