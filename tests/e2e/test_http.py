@@ -3,6 +3,7 @@ switch to a new generation."""
 
 import gzip
 import json
+import re
 import subprocess
 import threading
 import time
@@ -164,6 +165,31 @@ def test_a_switch_is_seen_at_once(refreshd):
     stop.set()
     thread.join()
     assert {status for _, status, _ in seen} == {200}
+
+
+def mapped(refreshd, generation):
+    """Files of the cache, of pairs that this generation built, which the daemon has mapped."""
+    maps = Path(f"/proc/{refreshd.process.pid}/maps").read_text()
+    return set(re.findall(rf"{refreshd.cache}/\d+\.{generation}\.(?:idx|dat)", maps))
+
+
+def test_the_generation_before_is_let_go(refreshd):
+    """10 s after a switch nothing of the old pairs is mapped any more, whatever looks at the cache."""
+    refreshd.configure(cache__keep_generations=1)
+    serve(refreshd, POINTS[:200])
+    with Raw(refreshd.port) as raw:
+        def look():
+            for path in (reverse(POINTS[7]), "/metrics", "/api/tiles", "/api/generations", "/status"):
+                assert raw.get(path).reply().status == 200
+        look()
+        assert mapped(refreshd, 1)
+        path = refreshd.root / "next.csv"
+        write_csv(path, POINTS[:200], street="Elm Street", refreshed_at=1_700_000_000)
+        refreshd.ctl("cache", "import", path)
+        switched = time.monotonic()
+        wait_for(lambda: look() or not mapped(refreshd, 1), what="the old pairs to be let go")
+        assert time.monotonic() - switched < 10 * SLOW
+        assert mapped(refreshd, 2)
 
 
 def test_lookups_come_before_a_refresh(served):
