@@ -18,18 +18,20 @@ V ?=
 Q := $(if $(V),,@)
 
 PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
-	libxxhash-dev libinih-dev libsystemd-dev libmicrohttpd-dev zlib1g-dev
+	libxxhash-dev libinih-dev libsystemd-dev libmicrohttpd-dev zlib1g-dev \
+	libgnutls28-dev libzstd-dev
 TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
 	mandoc man-db zsh bash-completion systemd util-linux \
+	etcd-server etcd-client iproute2 iptables spin \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 DEB_PACKAGES := debhelper dpkg-dev lintian
 SYSTEM_PACKAGES := mmdebstrap systemd-container
 BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
-LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd libmicrohttpd zlib
+LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd libmicrohttpd zlib gnutls libzstd
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wshadow -Wvla -Wformat=2 \
 	-Wpointer-arith -Wwrite-strings -Wundef
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -44,7 +46,7 @@ export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 endif
 
 # --- sources, in the order of the floors ------------------------------------
-LIB_DIRS := base quadtree cachefmt geocache config geocoder stages
+LIB_DIRS := base quadtree cachefmt geocache config geocoder stages fleet
 LIB_SOURCES := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/geocoder/gazetteer/embed.o
 DAEMON_SOURCES := $(filter-out daemon/refreshctl%.c,$(wildcard daemon/*.c))

@@ -42,6 +42,15 @@ int generation_next(const char *directory, uint64_t *out, struct error *err);
  * already. On failure before the rename, what was published stays published. */
 int generation_publish(const char *directory, const struct manifest *manifest, struct error *err);
 
+/* A publication in two steps, so that the second takes no longer than a rename. prepare: write
+ * MANIFEST.G and what becomes MANIFEST, both durable. switch: the rename and its fsync; frees
+ * prepared also on failure. withdraw: the generation is not to be; NULL is allowed. */
+struct generation_prepared;
+int generation_prepare(struct generation_prepared **out, const char *directory,
+                       const struct manifest *manifest, struct error *err);
+int generation_switch(struct generation_prepared *prepared, struct error *err);
+void generation_withdraw(struct generation_prepared *prepared);
+
 struct generation_row {
     uint64_t generation;
     char run[RUN_ID_BYTES];

@@ -69,6 +69,13 @@ int answer_batch_seal(struct answer_batch *batch, struct error *err);
 struct slice answer_batch_bytes(const struct answer_batch *batch);
 const struct ordinal_range *answer_batch_ranges(const struct answer_batch *batch, size_t *count);
 
+/* answer_batch_adopt: a sealed batch of a record that somebody else made; the bytes are copied and
+ * all of them checked (ERROR_CORRUPT names `name`). whole: it has every answer of its share and
+ * takes the place of what the ledger has of that share. */
+int answer_batch_adopt(struct answer_batch **out, const void *record, size_t bytes, bool whole,
+                       const char *name, struct error *err);
+bool answer_batch_whole(const struct answer_batch *batch);
+
 /* Decoding: checks everything, then gives the answers in ordinal order, slices pointing into
  * `data`, which must outlive the use. */
 struct answer_reader {

@@ -1,35 +1,90 @@
-/* Claims: which worker answers which point file. Alone they live in memory (a restart returns all
- * of them to the pool); a fleet puts its own behind the same calls. The mutex guards everything;
- * any thread may call. */
+/* Claims: who answers which point file. The stages claim and finish shares through these calls;
+ * behind them are the claims of one process (claims_create) or those of a fleet. Any thread may
+ * call; no call waits for a disk or the network. */
 #ifndef REFRESHD_STAGES_CLAIM_H
 #define REFRESHD_STAGES_CLAIM_H
 
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct claims;
+enum share_state {
+    SHARE_FREE,      /* nobody answers it, as far as is known */
+    SHARE_CLAIMED,   /* by us */
+    SHARE_ELSEWHERE, /* somebody else answers it, or has the answers */
+    SHARE_FINISHED,  /* by us: its answers are with the writer, or the ledger has them */
+};
 
-enum share_state { SHARE_FREE, SHARE_CLAIMED, SHARE_FINISHED };
+/* How claims are kept. The first member of every implementation's struct. */
+struct claims {
+    const struct claims_calls *calls;
+};
+struct claims_calls {
+    bool (*next)(struct claims *claims, uint32_t *share);
+    void (*give_back)(struct claims *claims, uint32_t share);
+    void (*finish)(struct claims *claims, uint32_t share);
+    void (*committed)(struct claims *claims, uint32_t share);
+    uint32_t (*active)(struct claims *claims);
+    bool (*over)(struct claims *claims);
+    void (*copy)(struct claims *claims, unsigned char *out);
+    void (*free)(struct claims *claims);
+};
 
-/* claims_create: shares in the pool; done[i] tells which are finished already (NULL = none). */
+/* claims_create: the claims of one process, in memory: a restart returns all to the pool. shares in
+ * the pool; done[i] tells which are finished already (NULL = none). */
 int claims_create(struct claims **out, uint32_t shares, const bool *done, struct error *err);
-void claims_free(struct claims *claims); /* NULL is allowed */
 
-/* claims_next: the lowest unclaimed, unfinished share. False when there is none. */
-bool claims_next(struct claims *claims, uint32_t *share);
+/* claims_next: a share to answer. False when there is none now; more may come unless claims_over.
+ */
+static inline bool claims_next(struct claims *claims, uint32_t *share)
+{
+    return claims->calls->next(claims, share);
+}
 
 /* claims_return: the share goes back to the pool unfinished. */
-void claims_return(struct claims *claims, uint32_t share);
+static inline void claims_return(struct claims *claims, uint32_t share)
+{
+    claims->calls->give_back(claims, share);
+}
 
 /* claims_finish: every answer of the share is handed to the writer. */
-void claims_finish(struct claims *claims, uint32_t share);
+static inline void claims_finish(struct claims *claims, uint32_t share)
+{
+    claims->calls->finish(claims, share);
+}
 
-/* claims_active: shares claimed and not finished. */
-uint32_t claims_active(struct claims *claims);
+/* claims_committed: every answer of the share is in the ledger, whoever asked. The writer's
+ * thread. */
+static inline void claims_committed(struct claims *claims, uint32_t share)
+{
+    claims->calls->committed(claims, share);
+}
+
+/* claims_active: shares that we have claimed and not finished. */
+static inline uint32_t claims_active(struct claims *claims)
+{
+    return claims->calls->active(claims);
+}
+
+/* claims_over: no share will be given any more: every one is finished, here or elsewhere, or is
+ * claimed by a worker of this process. */
+static inline bool claims_over(struct claims *claims)
+{
+    return claims->calls->over(claims);
+}
 
 /* claims_copy: the state of every share (enum share_state) as of now, into out[shares]. */
-void claims_copy(struct claims *claims, unsigned char *out);
+static inline void claims_copy(struct claims *claims, unsigned char *out)
+{
+    claims->calls->copy(claims, out);
+}
+
+static inline void claims_free(struct claims *claims) /* NULL is allowed */
+{
+    if (claims != NULL)
+        claims->calls->free(claims);
+}
 
 #endif

@@ -7,8 +7,9 @@
  *   line_close(line);                      stops cleanly (what is in flight is committed), frees
  *
  * A conductor thread of the line takes the run through its phases. All functions below return at
- * once (but line_open and line_close) and may be called from one thread, the daemon's; line_status
- * from any. Errors inside a run never kill the daemon: the run pauses with the reason. */
+ * once (but line_open, line_close and those that walk the cache: line_start, line_plan) and may be
+ * called from any thread: those that change something take turns. Errors inside a run never kill
+ * the daemon: the run pauses with the reason. */
 #ifndef REFRESHD_STAGES_LINE_H
 #define REFRESHD_STAGES_LINE_H
 
@@ -29,6 +30,7 @@ struct line_settings {
     struct gate_limits gate;
     struct learned *learned; /* folded into their tiles by every run; NULL = none. Not owned */
     int niceness;            /* of all threads of the line, above that of the caller */
+    const struct coordination *coordination; /* who shares the runs; NULL = coordination_alone */
     /* Called from any thread of the line: one log line. name is a stable event name
      * ("run_started"), text is key=value pairs. level: 0 error, 1 warning, 2 info. */
     void (*event)(void *context, int level, const char *name, const char *text);
@@ -87,6 +89,7 @@ struct line_status {
 };
 
 struct line;
+struct coordination; /* stages/coordination.h */
 
 int line_open(struct line **out, const struct line_settings *settings, struct error *err);
 void line_close(struct line *line); /* NULL is allowed */
@@ -100,6 +103,30 @@ int line_continue(struct line *line, struct error *err);
  * well without a new generation. ERROR_STATE when one is active. */
 int line_start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
                bool *nothing, struct error *err);
+
+/* line_join: begin a run that others began: the id, the date and the parameters (cutoff and all)
+ * are theirs. The published generation must have base_digest (ERROR_STATE otherwise), its number is
+ * ours; the new one gets `generation` or, when that is taken here, the next number. */
+struct line_invitation {
+    char id[RUN_ID_BYTES];
+    struct run_parameters parameters;
+    struct pair_id base_digest;
+    uint64_t generation;
+    uint32_t started_at;  /* unix seconds */
+    const char *retry_of; /* parameters.retry_failed: whose failures; must be our last run */
+    char provider[32];
+};
+int line_join(struct line *line, const struct line_invitation *invitation, struct error *err);
+
+/* line_fail: end the active run without a generation: its result is RESULT_FAILED, for reason. */
+int line_fail(struct line *line, const char *reason, struct error *err);
+
+/* line_repace: the coordination's pace has changed. line_occupy: nobody may start a run until
+ * line_vacate, because of what ("the fleet's generation is being fetched"); ERROR_STATE when a run
+ * is active or somebody else occupies it. For whoever changes the cache directory. */
+void line_repace(struct line *line);
+int line_occupy(struct line *line, const char *what, struct error *err);
+void line_vacate(struct line *line);
 
 /* line_plan: what a start with these parameters would do. points_per_second is measured from
  * earlier runs of the same provider; 0 = nothing measured yet. */

@@ -44,11 +44,12 @@ check_floor geocache 'base|quadtree|cachefmt|geocache'
 check_floor config 'base|config'
 check_floor geocoder 'base|quadtree|cachefmt|geocoder'
 check_floor stages 'base|quadtree|cachefmt|geocoder|stages'
+check_floor fleet 'base|quadtree|cachefmt|geocoder|stages|fleet'
 
 if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability \
         --suppress=shiftTooManyBitsSigned --inline-suppr -D__x86_64__ \
         --library=tests/cppcheck.cfg -I. \
-        base quadtree cachefmt geocache config geocoder stages daemon manuals || complain "cppcheck"
+        base quadtree cachefmt geocache config geocoder stages fleet daemon manuals || complain "cppcheck"
 fi
 exit $status
