@@ -23,6 +23,7 @@ struct shares_memory;
 int shares_memory_create(struct shares_memory **out, struct error *err);
 void shares_memory_free(struct shares_memory *memory); /* NULL is allowed */
 
+struct shares;
 struct shares_settings {
     struct etcd_settings etcd;
     struct exchange_client_settings exchange;
@@ -34,6 +35,10 @@ struct shares_settings {
     const char *name;    /* ours, copied */
     double lost_after; /* seconds without any live holder after which a finished share whose answers
                         * we need is asked again */
+    /* The claims are being freed: shares_changed and shares_figures are not to be called any more.
+     * The thread that frees them, before anything ends. */
+    void (*closing)(void *context, struct shares *shares);
+    void *context;
 };
 
 /* shares_prepare: coordination.prepare: shares that the ledger has whole, but with other answers
@@ -44,7 +49,6 @@ int shares_prepare(const struct shares_settings *settings, const struct run_reco
 
 /* shares_open: coordination.claims_open; *claims is part of the result, whose free ends and frees
  * it all: our claims stay (under the lease) for the next phase. */
-struct shares;
 int shares_open(struct shares **out, const struct shares_settings *settings,
                 const struct coordination_site *site, struct error *err);
 struct claims *shares_claims(struct shares *shares);
