@@ -2,13 +2,13 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "cachefmt/generation_names.h"
 
 #define OWN_LINES 128 /* bytes: two cache lines, because processors fetch them in pairs */
@@ -224,17 +224,10 @@ static void *follow(void *argument)
     return NULL;
 }
 
-/* Signals are for the threads of the program. */
 static int start_thread(struct follower *follower, struct error *err)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&follower->thread, NULL, follow, follower);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (result != 0)
-        return error_set(err, ERROR_MEMORY, "cannot start a thread to follow %s: %s",
-                         follower->directory, strerrordesc_np(result));
+    if (thread_start(&follower->thread, "follow", follow, follower, err) != 0)
+        return error_prefix(err, "%s", follower->directory);
     follower->has_thread = true;
     return 0;
 }

@@ -2,12 +2,12 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "daemon/census_dates.h"
 #include "daemon/log.h"
 
@@ -248,21 +248,10 @@ static bool wait_for_change(struct census *census)
 static void *census_thread(void *argument)
 {
     struct census *census = argument;
-    (void)pthread_setname_np(pthread_self(), "census");
     (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* on Linux: of this thread */
     while (wait_for_change(census))
         count_tiles(census);
     return NULL;
-}
-
-static int start_thread(struct census *census, struct error *err)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
-    int failure = pthread_create(&census->thread, NULL, census_thread, census);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure == 0 ? 0 : error_io(err, failure, "start a thread for", "the census");
 }
 
 static void destroy(struct census *census)
@@ -287,7 +276,8 @@ int census_open(struct census **out, struct follower *follower, struct error *er
     (void)pthread_condattr_destroy(&attributes);
     census->follower = follower;
     census->changed = true;
-    if (follow_reader_open(&census->reader, follower, err) != 0 || start_thread(census, err) != 0) {
+    if (follow_reader_open(&census->reader, follower, err) != 0 ||
+        thread_start(&census->thread, "census", census_thread, census, err) != 0) {
         destroy(census);
         return -1;
     }

@@ -7,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "daemon/commands.h"
 #include "daemon/geocoder_config.h"
 #include "daemon/import_job.h"
@@ -98,13 +99,12 @@ static void do_nothing(uv_work_t *work)
 static int start_pool(uv_loop_t *loop)
 {
     uv_work_t work;
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    sigset_t before;
+    thread_deafen(&before);
     int status = uv_queue_work(loop, &work, do_nothing, NULL);
     if (status == 0)
         (void)uv_run(loop, UV_RUN_DEFAULT);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_hear(&before);
     return status;
 }
 
@@ -211,9 +211,7 @@ void daemon_stop(struct daemon *daemon)
 /* Without their handles, signals would kill: they wait for the end of the process. */
 static void close_loop(struct daemon *daemon)
 {
-    sigset_t all;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    thread_deafen(NULL);
     uv_close((uv_handle_t *)&daemon->waiter_timer, NULL);
     for (unsigned i = 0; i < daemon->signals_ready; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);

@@ -1,12 +1,12 @@
 #include "daemon/http.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "daemon/http_internal.h"
 
 /* Beside the bytes of the request, libmicrohttpd keeps its parsed headers and the reply's headers
@@ -46,16 +46,14 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads)
                             on_message, http, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-/* Signals are for the thread that called. */
 static int start_deaf(struct http *http, struct error *err)
 {
-    sigset_t all, before;
+    sigset_t before;
     unsigned most = http->crowd.most;
     unsigned threads = http->settings.threads < most ? http->settings.threads : most;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_deafen(&before);
     http->mhd = start_daemon(http, threads);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_hear(&before);
     if (http->mhd != NULL) {
         atomic_store(&http->started, true);
         return 0;
@@ -69,7 +67,6 @@ static int start_deaf(struct http *http, struct error *err)
 
 int http_open(struct http **out, const struct http_settings *settings, struct error *err)
 {
-    sigset_t all, before;
     struct http *http = calloc(1, sizeof *http);
     if (http == NULL)
         return error_memory(err, "the HTTP server");
@@ -77,11 +74,8 @@ int http_open(struct http **out, const struct http_settings *settings, struct er
     http->listener = -1;
     (void)pthread_mutex_init(&http->lock, NULL);
     (void)pthread_cond_init(&http->resumed, NULL);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int swept = crowd_open(&http->crowd, settings->max_connections, settings->timeout, err);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (swept != 0 || listen_open(settings->listen, &http->listener, &http->port, err) != 0 ||
+    if (crowd_open(&http->crowd, settings->max_connections, settings->timeout, err) != 0 ||
+        listen_open(settings->listen, &http->listener, &http->port, err) != 0 ||
         (settings->client_rate > 0 && rate_open(&http->rate, settings->client_rate, err) != 0) ||
         start_deaf(http, err) != 0) {
         http_close(http);

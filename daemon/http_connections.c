@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "daemon/http_internal.h"
 #include "daemon/log.h"
 
@@ -83,7 +84,6 @@ static void *run_sweep(void *argument)
     struct http_crowd *crowd = argument;
     uint64_t interval = crowd->patience / 20;
     interval = interval < 50 ? 50 : interval > 500 ? 500 : interval;
-    (void)pthread_setname_np(pthread_self(), "http-sweep");
     (void)pthread_mutex_lock(&crowd->lock);
     while (!crowd->stopping) {
         struct timespec until;
@@ -114,8 +114,8 @@ int crowd_open(struct http_crowd *crowd, unsigned most, double timeout, struct e
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&crowd->wake, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&crowd->thread, NULL, run_sweep, crowd) != 0)
-        return error_memory(err, "a thread");
+    if (thread_start(&crowd->thread, "http-sweep", run_sweep, crowd, err) != 0)
+        return -1;
     crowd->running = true;
     return 0;
 }

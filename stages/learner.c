@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "stages/learner_internal.h"
 
 const char *const fetch_result_names[FETCH_RESULTS] = {
@@ -105,7 +106,6 @@ static void forget_requests(struct learner *learner)
 static void *learn(void *argument)
 {
     struct learner *learner = argument;
-    (void)pthread_setname_np(pthread_self(), "learner");
     (void)uv_run(&learner->loop, UV_RUN_DEFAULT);
     forget_requests(learner);
     /* What was answered is kept. */
@@ -249,11 +249,8 @@ int learner_open(struct learner **out, const struct learner_settings *settings, 
         learned_reader_open(&learner->reader, settings->learned, err) != 0)
         goto fail;
     learner->settings.geocoder = (struct geocoder_settings){0};
-    int failure = pthread_create(&learner->thread, NULL, learn, learner);
-    if (failure != 0) {
-        error_io(err, failure, "start a thread for", "the learner");
+    if (thread_start(&learner->thread, "learner", learn, learner, err) != 0)
         goto fail;
-    }
     *out = learner;
     return 0;
 fail:
