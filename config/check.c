@@ -150,7 +150,8 @@ int config_check(const struct config *config, struct error *err)
         check_file_key(config, "geocoder", "ca_file", config->geocoder.ca_file, err) != 0 ||
         check_file_key(config, "peers", "ca_file", config->peers.ca_file, err) != 0 ||
         check_file_key(config, "peers", "cert_file", config->peers.cert_file, err) != 0 ||
-        check_file_key(config, "peers", "key_file", config->peers.key_file, err) != 0)
+        check_file_key(config, "peers", "key_file", config->peers.key_file, err) != 0 ||
+        config_check_peers(config, err) != 0)
         return -1;
     return check_places(config, err) == 0 ? check_group(config, err) : -1;
 }

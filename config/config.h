@@ -123,7 +123,7 @@ int config_load_text(const char *path, const char *text, size_t bytes, struct co
 
 /* config_check: what needs more than the file itself: the key and certificate files can be read
  * and hold something, where directories and the socket go there is nothing else, the group
- * exists. Changes nothing. */
+ * exists; a fleet has all that it needs. Changes nothing. */
 int config_check(const struct config *config, struct error *err);
 
 /* config_locate: put the file, the line and the key before the message of an error that the value

@@ -21,4 +21,7 @@ int config_finish(struct config *config, struct error *err);
 /* config_prefix: put the file and line that set key before the message. Returns -1. */
 int config_prefix(const struct config *config, const struct config_key *key, struct error *err);
 
+/* config_check_peers: the part of config_check that is about a fleet. */
+int config_check_peers(const struct config *config, struct error *err);
+
 #endif

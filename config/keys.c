@@ -36,7 +36,7 @@ const struct config_key config_keys[] = {
      "Threads that put questions to the geocoder."},
     {"refresh", "publish", CONFIG_CHOICE, AT(refresh.publish), 0, 0, publish_choices, "run", true,
      "run: all tiles are switched over at once, at the end of the run.\n"
-     "tile: each tile as soon as it is ready."},
+     "tile: each tile as soon as it is ready; not in a fleet."},
     {"refresh", "older_than", CONFIG_DURATION, AT(refresh.older_than), 0, LONGEST_DURATION, NULL,
      "0", true, "Ask only for entries older than this again; 0 = every entry."},
     {"refresh", "finish_within", CONFIG_DURATION, AT(refresh.finish_within), 0, LONGEST_DURATION,
@@ -111,27 +111,29 @@ const struct config_key config_keys[] = {
 
     {"peers", "endpoints", CONFIG_URL_LIST, AT(peers.endpoints), 0, 64, NULL, "", false,
      "The etcd members, as URLs separated by commas; may be given several times; empty = alone.\n"
-     "http:// is accepted for loopback addresses only."},
+     "http:// is accepted for loopback addresses only. With endpoints this server is a peer of a\n"
+     "fleet, and advertise, listen, ca_file, cert_file and key_file must be given."},
     {"peers", "fleet", CONFIG_WORD, AT(peers.fleet), 1, LONGEST_WORD, NULL, "default", false,
      "The servers of one fleet hold the same cache and refresh it together."},
     {"peers", "name", CONFIG_WORD, AT(peers.name), 0, LONGEST_WORD, NULL, "", false,
-     "This server's name in the fleet; empty = the host's name."},
+     "This server's name in the fleet, which no other one may have; empty = the host's name."},
     {"peers", "advertise", CONFIG_ADDRESS, AT(peers.advertise), 0, LONGEST_TEXT, NULL, "", false,
      "HOST:PORT at which the other peers reach this one."},
     {"peers", "listen", CONFIG_ADDRESS, AT(peers.listen), 0, LONGEST_TEXT, NULL, "", false,
      "HOST:PORT to listen on for the other peers, always with TLS."},
     {"peers", "ca_file", CONFIG_PATH, AT(peers.ca_file), 0, LONGEST_TEXT, NULL, "", false,
-     "Certificate of the authority that etcd's and the peers' certificates come from."},
+     "Certificate of the authority that etcd's and the peers' certificates come from, as PEM."},
     {"peers", "cert_file", CONFIG_PATH, AT(peers.cert_file), 0, LONGEST_TEXT, NULL, "", false,
-     "This server's certificate."},
+     "This server's certificate, as PEM; with it this server proves to etcd and to the other\n"
+     "peers who it is."},
     {"peers", "key_file", CONFIG_PATH, AT(peers.key_file), 0, LONGEST_TEXT, NULL, "", false,
      "The certificate's private key."},
     {"peers", "switch", CONFIG_CHOICE, AT(peers.switch_when), 0, 0, switch_choices, "all", false,
-     "all: switch over when every member is ready. quorum: when most of them are."},
+     "all: switch over when every member is ready. quorum: when more than half of them are."},
     {"peers", "switch_delay", CONFIG_DURATION, AT(peers.switch_delay), 0, DAYS(1), NULL, "5s",
      false, "Time between the decision to switch and the switch."},
     {"peers", "lease", CONFIG_DURATION, AT(peers.lease), 1, DAYS(1), NULL, "10s", false,
-     "How long a member that is not heard of keeps its membership and claims."},
+     "How long a peer that is not heard of keeps its membership and the point files it works on."},
 };
 
 const size_t config_key_count = sizeof config_keys / sizeof config_keys[0];
