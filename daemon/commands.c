@@ -28,7 +28,7 @@ static cJSON *answer_status(struct daemon *daemon, struct error *err)
     line_status(daemon->line, &status);
     cJSON *reply = cJSON_CreateObject();
     struct learned_counts learned = serving_counts(daemon->serving, daemon->config);
-    cJSON *document = status_json(&status, daemon->config, &learned);
+    cJSON *document = status_json(&status, daemon->config, &learned, NULL);
     if (cJSON_AddTrueToObject(reply, "ok") == NULL || document == NULL ||
         !cJSON_AddItemToObject(reply, "status", document)) {
         cJSON_Delete(document);

@@ -32,7 +32,7 @@ static int make_status(const void *context, struct buffer *out, struct error *er
     if (services->learner != NULL)
         learned.pending = learner_pending(services->learner);
     line_status(services->line, &status);
-    return print(status_json(&status, services->config, &learned), out, err);
+    return print(status_json(&status, services->config, &learned, NULL), out, err);
 }
 
 static int make_tiles(const void *context, struct buffer *out, struct error *err)

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "config/config.h"
+#include "fleet/fleet.h"
 #include "stages/line.h"
 
 /* Points that lookups taught. */
@@ -14,9 +15,10 @@ struct learned_counts {
     uint64_t most;    /* learned_max in force */
 };
 
-/* status_json: point files and tiles are the configuration's while there is no run, no cache. */
+/* status_json: point files and tiles are the configuration's while there is no run, no cache. fleet
+ * NULL: this server is alone, and the document has no `fleet`. */
 cJSON *status_json(const struct line_status *status, const struct config *config,
-                   const struct learned_counts *learned);
+                   const struct learned_counts *learned, const struct fleet_status *fleet);
 
 /* run_json: one run, ended or not. */
 cJSON *run_json(const struct run_record *run);

@@ -48,16 +48,21 @@ static struct run_record run_of(const char *id)
     return run;
 }
 
-static cJSON *document_of(const struct line_status *status)
+static cJSON *document_in(const struct line_status *status, const struct fleet_status *fleet)
 {
     struct config *config;
     struct error err;
     assert_int_equal(config_default(&config, &err), 0);
     struct learned_counts learned = {.entries = 3, .pending = 2, .most = 1000};
-    cJSON *document = status_json(status, config, &learned);
+    cJSON *document = status_json(status, config, &learned, fleet);
     config_free(config);
     assert_non_null(document);
     return document;
+}
+
+static cJSON *document_of(const struct line_status *status)
+{
+    return document_in(status, NULL);
 }
 
 static void every_field_is_there(void **state)
@@ -133,6 +138,20 @@ static void an_active_run_is_told(void **state)
     cJSON_Delete(document);
 }
 
+static void a_fleet_is_told_only_where_there_is_one(void **state)
+{
+    (void)state;
+    struct line_status status = sample();
+    struct fleet_status fleet = {.phase = FLEET_READY, .run = "r1", .live = 3};
+    cJSON *document = document_of(&status);
+    assert_null(cJSON_GetObjectItemCaseSensitive(document, "fleet"));
+    cJSON_Delete(document);
+    document = document_in(&status, &fleet);
+    assert_string_equal(at(document, "fleet.phase")->valuestring, "ready");
+    assert_int_equal(at(document, "fleet.live")->valueint, 3);
+    cJSON_Delete(document);
+}
+
 static int exit_of(enum line_state state, const char *reason)
 {
     struct line_status status = sample();
@@ -188,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_is_there),
         cmocka_unit_test(an_active_run_is_told),
+        cmocka_unit_test(a_fleet_is_told_only_where_there_is_one),
         cmocka_unit_test(standing_still_has_an_exit_status),
         cmocka_unit_test(ended_runs_are_told),
     };
