@@ -218,6 +218,7 @@ void peer_document_read(struct peer_document *out, const cJSON *document)
     peer.held = (uint32_t)fields_whole(&fields, "held", UINT32_MAX);
     fields_text(&fields, "state", peer.state, sizeof peer.state);
     fields_text(&fields, "run", peer.run, sizeof peer.run);
+    fields_text(&fields, "applied", peer.applied, sizeof peer.applied);
     if (peer.generation > 0)
         fields_digest(&fields, "digest", &peer.digest);
     *out = peer;
@@ -234,6 +235,7 @@ void peer_document_add(const struct peer_document *peer, cJSON *document)
     (void)cJSON_AddNumberToObject(document, "held", peer->held);
     (void)cJSON_AddStringToObject(document, "state", peer->state);
     (void)cJSON_AddStringToObject(document, "run", peer->run);
+    (void)cJSON_AddStringToObject(document, "applied", peer->applied);
     if (peer->generation > 0)
         fields_add_digest(document, "digest", &peer->digest);
 }

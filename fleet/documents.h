@@ -103,7 +103,8 @@ struct peer_document {
     struct grid grid;
     uint64_t learned;
     char state[24];
-    char run[RUN_ID_BYTES]; /* of its line; the last one when none is active */
+    char run[RUN_ID_BYTES];     /* of its line; the last one when none is active */
+    char applied[RUN_ID_BYTES]; /* of the last decision that it has carried out; "" = none */
     uint32_t done, held;
 };
 void peer_document_read(struct peer_document *out, const cJSON *document);

@@ -4,9 +4,12 @@
  * Keys under RUN = prefix "r/ID/" (PROTOCOL.md; NNNN is the share, four digits or more):
  *   claim/NNNN   "NAME INSTANCE" under the claimer's lease
  *   done/NNNN    {"digest","by"}: the answers of the share are these; written once (txn: absent)
- *   held/NAME    {"count","bitmap"}: whose answers NAME has durable (bit i % 4 of hex digit i / 4)
- * Every transaction also compares the run's key (run_key, run_created): nothing is written for a
- * run that has ended.
+ *   held/NAME    {"count","bitmap","instance"}: whose answers NAME has durable (bit i % 4 of hex
+ *                digit i / 4); counts only while peers/NAME or seen/NAME has that instance
+ *   reopened     a count of reopened shares: reopening is one transaction: run as created,
+ * done/NNNN and reopened as read -> delete done/NNNN, put reopened, delete the prefix ready/ Every
+ * transaction also compares the run's key (run_key, run_created): nothing is written for a run that
+ * has ended.
  *
  * Threads: one keeps claims and tells what is finished (etcd), one fetches (exchange) and pushes
  * whole batches into the channel. The calls of `struct claims` only touch memory. */
@@ -22,6 +25,10 @@
 struct shares_memory;
 int shares_memory_create(struct shares_memory **out, struct error *err);
 void shares_memory_free(struct shares_memory *memory); /* NULL is allowed */
+
+/* shares_memory_reopened: modification revision of `reopened` (0 = absent) that the ledger agrees
+ * with: read before the `done` keys that it was compared with. Any thread. */
+int64_t shares_memory_reopened(struct shares_memory *memory);
 
 struct shares;
 struct shares_settings {

@@ -36,6 +36,8 @@ struct coordination_site {
 enum agreement_kind {
     AGREED_SWITCH,  /* rename the manifest at `when` */
     AGREED_FAILURE, /* the run ends without a generation, for `reason` */
+    AGREED_AGAIN, /* what the tiles were rebuilt from is not what the others have any more: the run
+                   * goes back to its refresh phase (prepare, claims_open) */
 };
 struct agreement {
     enum agreement_kind kind;
