@@ -24,7 +24,7 @@ TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppchec
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
 	mandoc man-db zsh bash-completion systemd util-linux \
-	etcd-server etcd-client iproute2 iptables spin \
+	etcd-server etcd-client iproute2 iptables faketime spin \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 DEB_PACKAGES := debhelper dpkg-dev lintian
 SYSTEM_PACKAGES := mmdebstrap systemd-container

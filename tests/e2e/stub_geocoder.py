@@ -13,7 +13,7 @@ from harness import BUILD, SLOW, degrees, wait_for
 PROGRAM = BUILD / "tests" / "stub_geocoder"
 MASK = (1 << 64) - 1
 
-Asked = collections.namedtuple("Asked", "time number connection fault points")
+Asked = collections.namedtuple("Asked", "time number connection fault points client")
 
 
 def mix(value):
@@ -47,7 +47,8 @@ def address(point, version=1):
 
 
 class StubGeocoder:
-    """`with` ends it whatever happens. Options are those of the program: version=2, key="x", ..."""
+    """`with` ends it whatever happens. Options are those of the program: version=2, client_rate=10,
+    address="127.0.0.1", ..."""
 
     def __init__(self, provider="nominatim", root=None, certificate=None, **options):
         self.temporary = None if root else tempfile.TemporaryDirectory(prefix="rd-stub-", dir="/tmp")
@@ -72,13 +73,15 @@ class StubGeocoder:
     @property
     def url(self):
         scheme = "https" if self.certificate else "http"
-        return f"{scheme}://127.0.0.1:{self.port}{self.options.get('prefix', '')}"
+        host = self.options.get("address", "127.0.0.1")
+        return f"{scheme}://{host}:{self.port}{self.options.get('prefix', '')}"
 
     def start(self):
         """Start it, on the same port as before if it was started before."""
         words = [PROGRAM, "--provider", self.provider, "--port", self.port, "--log", self.log]
         for name, value in self.options.items():
-            words += [f"--{name}"] if value is True else [f"--{name}", value]
+            option = f"--{name.replace('_', '-')}"
+            words += [option] if value is True else [option, value]
         if self.certificate:
             words += ["--cert", self.certificate.chain, "--cert-key", self.certificate.key]
         self.process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE,
@@ -120,16 +123,17 @@ class StubGeocoder:
 
     def asked(self):
         """Every request so far: when (seconds, as time.monotonic()), on which connection, with
-        what fault, about which points."""
+        what fault, about which points, by whom (the first word of the User-Agent)."""
         with open(self.log, "rb") as log:
             log.seek(self.log_read)
             data = log.read()
         data = data[: data.rfind(b"\n") + 1]
         self.log_read += len(data)
         for line in data.decode().splitlines():
-            time, number, connection, fault, points = line.split(" ")
+            time, number, connection, fault, points, client = line.split(" ")
             self.read.append(Asked(int(time) / 1e9, int(number), int(connection), fault,
-                                   [tuple(map(int, p.split(","))) for p in points.split(";") if p]))
+                                   [tuple(map(int, p.split(","))) for p in points.split(";") if p],
+                                   client))
         return self.read
 
     def times_asked(self):

@@ -17,8 +17,8 @@ int journal_open(struct journal *journal, const char *path)
     return journal->fd < 0 ? -1 : 0;
 }
 
-void journal_add(struct journal *journal, unsigned long long connection, const char *fault,
-                 const struct rows *rows)
+void journal_add(struct journal *journal, unsigned long long connection, const char *client,
+                 const char *fault, const struct rows *rows)
 {
     journal->requests++;
     journal->points += rows->count;
@@ -34,7 +34,7 @@ void journal_add(struct journal *journal, unsigned long long connection, const c
     for (size_t i = 0; i < rows->count; i++)
         emit(&journal->line, "%s%d,%d", i > 0 ? ";" : "", rows->row[i].point.lat,
              rows->row[i].point.lon);
-    emit_bytes(&journal->line, "\n", 1);
+    emit(&journal->line, " %s\n", client);
     if (write(journal->fd, journal->line.data, journal->line.used) != (ssize_t)journal->line.used) {
         perror("stub_geocoder: log");
         exit(1);

@@ -11,15 +11,17 @@
 
 struct options {
     int port;
-    const char *log, *script, *certificate, *certificate_key;
+    const char *address, *log, *script, *certificate, *certificate_key;
     bool http1;
 };
 
 static const char usage[] =
-    "usage: stub_geocoder [--provider NAME] [--port N] [--prefix PATH] [--key KEY] [--log FILE]\n"
-    "                     [--script FILE] [--version N] [--empty K] [--delay MS]\n"
+    "usage: stub_geocoder [--provider NAME] [--address IPV4] [--port N] [--prefix PATH] [--key "
+    "KEY]\n"
+    "                     [--log FILE] [--script FILE] [--version N] [--empty K] [--delay MS]\n"
+    "                     [--client-rate POINTS_PER_SECOND]\n"
     "                     [--cert FILE --cert-key FILE [--http1]]\n"
-    "prints the port it listens on (127.0.0.1) and serves until SIGTERM\n";
+    "prints the port it listens on (of 127.0.0.1) and serves until SIGTERM\n";
 
 static unsigned number(const char *text)
 {
@@ -30,7 +32,9 @@ static bool read_options(int count, char **words, struct stub *stub, struct opti
 {
     static const struct option names[] = {
         {"provider", required_argument, NULL, 'p'},
+        {"address", required_argument, NULL, 'a'},
         {"port", required_argument, NULL, 'P'},
+        {"client-rate", required_argument, NULL, 'r'},
         {"prefix", required_argument, NULL, 'x'},
         {"key", required_argument, NULL, 'k'},
         {"log", required_argument, NULL, 'l'},
@@ -48,6 +52,12 @@ static bool read_options(int count, char **words, struct stub *stub, struct opti
         switch (option) {
         case 'p':
             stub->provider = optarg;
+            break;
+        case 'a':
+            options->address = optarg;
+            break;
+        case 'r':
+            stub->clients.rate = strtod(optarg, NULL);
             break;
         case 'P':
             options->port = (int)number(optarg);
@@ -117,10 +127,10 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     uv_close((uv_handle_t *)handle, NULL);
 }
 
-static int serve(struct server *server, int port)
+static int serve(struct server *server, const struct options *options)
 {
     uv_signal_t end;
-    int bound = server_listen(server, port);
+    int bound = server_listen(server, options->address, options->port);
     if (bound < 0) {
         (void)fprintf(stderr, "stub_geocoder: cannot listen: %s\n", uv_strerror(bound));
         return 1;
@@ -137,7 +147,7 @@ static int serve(struct server *server, int port)
 int main(int count, char **words)
 {
     struct stub stub = {.provider = "nominatim", .prefix = "", .script.version = 1};
-    struct options options = {0};
+    struct options options = {.address = "127.0.0.1"};
     struct server server = {.loop = uv_default_loop(), .stub = &stub};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* no test leaves it behind */
     (void)signal(SIGPIPE, SIG_IGN);
@@ -156,7 +166,7 @@ int main(int count, char **words)
         if (server.tls == NULL)
             return 1;
     }
-    int status = serve(&server, options.port);
+    int status = serve(&server, &options);
     tls_close(server.tls);
     journal_close(&stub.journal);
     script_free(&stub.script);

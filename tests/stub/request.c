@@ -65,6 +65,8 @@ static void parse_header(struct text line, struct request *request, size_t *body
         request->content_type = line;
     else if (header_is(name, "host"))
         request->host = line;
+    else if (header_is(name, "user-agent"))
+        request->user_agent = line;
     else if (header_is(name, "expect"))
         request->expects_continue = word_is(line, "100-continue");
     else if (header_is(name, "connection"))

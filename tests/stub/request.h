@@ -16,7 +16,7 @@ struct text {
 struct request {
     struct text method, path, query, content_type, body;
     struct text whole; /* head and body; of HTTP/2 the body alone */
-    struct text host;
+    struct text host, user_agent;
     bool old; /* HTTP/1.0 */
     bool keep_alive;
     bool expects_continue; /* the client waits for 100 before it sends the body */

@@ -294,14 +294,15 @@ static void on_connection(uv_stream_t *listener, int status)
     (void)uv_read_start((uv_stream_t *)&connection->tcp, on_room, on_read);
 }
 
-int server_listen(struct server *server, int port)
+int server_listen(struct server *server, const char *host, int port)
 {
     struct sockaddr_in address;
     int length = sizeof address;
-    (void)uv_ip4_addr("127.0.0.1", port, &address);
     (void)uv_tcp_init(server->loop, &server->listener);
     server->listener.data = server;
-    int result = uv_tcp_bind(&server->listener, (const struct sockaddr *)&address, 0);
+    int result = uv_ip4_addr(host, port, &address);
+    if (result == 0)
+        result = uv_tcp_bind(&server->listener, (const struct sockaddr *)&address, 0);
     if (result == 0)
         result = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
     if (result == 0)

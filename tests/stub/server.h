@@ -17,8 +17,9 @@ struct server {
     struct connection *connections;
 };
 
-/* server_listen: on 127.0.0.1; port 0 is any free one. The port, or a negative libuv error. */
-int server_listen(struct server *server, int port);
+/* server_listen: on an IPv4 address; port 0 is any free one. The port, or a negative libuv error.
+ */
+int server_listen(struct server *server, const char *host, int port);
 
 /* server_close: end all connections; their handles close as the loop is run on. */
 void server_close(struct server *server);

@@ -42,12 +42,12 @@ static bool has_key(const struct stub *stub, const struct shape *shape,
     return query_value(request, shape->key, &key) && text_is(key, stub->key);
 }
 
-static void refuse(struct stub *stub, unsigned long long connection, struct reply *reply,
-                   unsigned status, const char *why)
+static void refuse(struct stub *stub, unsigned long long connection, const struct client *client,
+                   struct reply *reply, unsigned status, const char *why)
 {
     reply->status = status;
     emit(&reply->body, "{\"error\":{\"code\":%u,\"message\":\"%s\"}}", status, why);
-    journal_add(&stub->journal, connection, why, &stub->rows);
+    journal_add(&stub->journal, connection, client->name, why, &stub->rows);
 }
 
 static struct text without_prefix(struct text path, const char *prefix)
@@ -67,28 +67,30 @@ void stub_answer(struct stub *stub, unsigned long long connection, const struct 
     if (control(stub, request, reply))
         return;
     rows->count = 0;
+    struct client *client = clients_find(&stub->clients, request->user_agent);
     journal_keep(&stub->journal, request);
     const struct shape *shape =
         shape_find(without_prefix(request->path, stub->prefix), stub->provider);
     if (shape == NULL) {
-        refuse(stub, connection, reply, 404, "bad_path");
+        refuse(stub, connection, client, reply, 404, "bad_path");
         return;
     }
     if (!shape->read(request, rows)) {
-        refuse(stub, connection, reply, 400, "bad_request");
+        refuse(stub, connection, client, reply, 400, "bad_request");
         return;
     }
     if (!has_key(stub, shape, request)) {
-        refuse(stub, connection, reply, 401, "bad_key");
+        refuse(stub, connection, client, reply, 401, "bad_key");
         return;
     }
     const struct rule *rule = script_choose(script, rows);
-    journal_add(&stub->journal, connection, rule == NULL ? NULL : rule->fault->name, rows);
+    journal_add(&stub->journal, connection, client->name, rule == NULL ? NULL : rule->fault->name,
+                rows);
     struct knowledge knowledge = {.version = script->version, .empty = script->empty};
     if (rule != NULL && rule->fault->before != NULL)
         rule->fault->before(&rule->values, rows, &knowledge);
     shape->write(rows, &knowledge, reply);
-    reply->delay_ms = script->delay_ms;
+    reply->delay_ms = script->delay_ms + clients_delay(&stub->clients, client, rows->count);
     if (rule != NULL)
         fault_spoil(rule->fault, &rule->values, request, reply);
 }

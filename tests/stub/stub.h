@@ -2,6 +2,7 @@
 #ifndef REFRESHD_TESTS_STUB_STUB_H
 #define REFRESHD_TESTS_STUB_STUB_H
 
+#include "tests/stub/clients.h"
 #include "tests/stub/journal.h"
 #include "tests/stub/script.h"
 
@@ -11,6 +12,7 @@ struct stub {
     const char *key;      /* NULL = anybody may ask */
     struct script script;
     struct journal journal;
+    struct clients clients;
     struct rows rows; /* of the request at hand */
 };
 

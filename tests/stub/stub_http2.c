@@ -16,7 +16,7 @@ struct stream {
     struct http2 *http2;
     int32_t id;
     uv_timer_t timer;
-    struct buffer method, target, type, body; /* of the request */
+    struct buffer method, target, type, user_agent, body; /* of the request */
     struct reply reply;
     size_t sent; /* of the reply's body */
 };
@@ -51,6 +51,7 @@ static void free_stream(uv_handle_t *timer)
     buffer_free(&stream->method);
     buffer_free(&stream->target);
     buffer_free(&stream->type);
+    buffer_free(&stream->user_agent);
     buffer_free(&stream->body);
     reply_free(&stream->reply);
     free(stream);
@@ -109,6 +110,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         emit_bytes(&stream->method, value, length);
     else if (text_is(word, "content-type"))
         emit_bytes(&stream->type, value, length);
+    else if (text_is(word, "user-agent"))
+        emit_bytes(&stream->user_agent, value, length);
     return 0;
 }
 
@@ -133,6 +136,7 @@ static struct request request_of(const struct stream *stream)
     struct request request = {.method = all_of(&stream->method),
                               .path = all_of(&stream->target),
                               .content_type = all_of(&stream->type),
+                              .user_agent = all_of(&stream->user_agent),
                               .body = all_of(&stream->body),
                               .keep_alive = true};
     const char *mark =
