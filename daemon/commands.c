@@ -61,6 +61,7 @@ static const char *const import_arguments[] = {"format", "name", "skip_bad", NUL
 static const struct command commands[] = {
     {"ping", false, answer_ping, NULL, NULL, no_arguments},
     {"status", false, answer_status, NULL, NULL, no_arguments},
+    {"peers", false, answer_peers, NULL, NULL, no_arguments},
     {"start", true, NULL, command_start, NULL, start_arguments},
     {"plan", false, NULL, command_plan, NULL, start_arguments},
     {"pause", true, NULL, command_pause, pause_wait, no_arguments},

@@ -33,6 +33,9 @@ int command_report(struct job *job);
 int command_failures(struct job *job);
 int command_rollback(struct job *job);
 
+/* answer_peers: the answer of peers (commands_fleet.c). */
+cJSON *answer_peers(struct daemon *daemon, struct error *err);
+
 /* command_ok: make job->reply {"ok":true}. -1 when out of memory, as job->error says. */
 int command_ok(struct job *job);
 

@@ -67,7 +67,9 @@ static int read_parameters(struct job *job, struct run_parameters *parameters)
         read_tiles(job, parameters) < 0)
         return -1;
     if (fleet)
-        return error_set(err, ERROR_USAGE, "runs of a fleet are not in this version yet");
+        return error_set(err, ERROR_USAGE,
+                         "there is no fleet: [peers] endpoints is empty; configure it and restart "
+                         "refreshd, or start without --fleet");
     if (parameters->retry_failed && given == 0)
         parameters->older_than = 0;
     double now = clock_unix();

@@ -4,11 +4,11 @@
 
 #include "base/text.h"
 
-static const struct subcommand *const tables[] = {start_subcommands,  steer_subcommands,
-                                                  status_subcommands, history_subcommands,
-                                                  lookup_subcommands, cache_subcommands};
+static const struct subcommand *const tables[] = {
+    start_subcommands,   steer_subcommands,  status_subcommands, peers_subcommands,
+    history_subcommands, lookup_subcommands, cache_subcommands};
 
-static const char *const later[] = {"peers", "query", NULL};
+static const char *const later[] = {"query", NULL};
 
 const struct subcommand *command_at(size_t number)
 {

@@ -58,6 +58,15 @@ int progress_bar(double share, unsigned width, struct buffer *out, struct error 
     return buffer_append(out, bar, width + 2, err);
 }
 
+/* A run of the fleet that this peer does not work on, or not yet; while etcd can't be reached or
+ * the fleet's generation is being fetched nobody knows. */
+static bool others_have(const cJSON *fleet, const char *run)
+{
+    const char *phase = member_text(fleet, "phase");
+    return strcmp(member_text(fleet, "run"), run) == 0 || strcmp(phase, "unreachable") == 0 ||
+           strcmp(phase, "catching_up") == 0;
+}
+
 enum progress_end progress_end(const cJSON *status, const char *run, int *exit)
 {
     const cJSON *last = member(status, "last_run");
@@ -69,9 +78,28 @@ enum progress_end progress_end(const cJSON *status, const char *run, int *exit)
         return PROGRESS_STOPPED;
     }
     if (strcmp(member_text(last, "run"), run) != 0)
-        return PROGRESS_LOST;
+        return others_have(member(status, "fleet"), run) ? PROGRESS_GOES_ON : PROGRESS_LOST;
     *exit = (int)member_number(last, "exit");
     return PROGRESS_ENDED;
+}
+
+/* "fleet  READY, 3 live, 2 of 3 ready: waits for b". */
+static int append_fleet(const cJSON *fleet, struct buffer *out, struct error *err)
+{
+    const char *detail = member_text(fleet, "detail");
+    if (!cJSON_IsObject(fleet))
+        return 0;
+    if (append_format(out, err, "fleet       %s, %.0f live", member_text(fleet, "phase"),
+                      member_number(fleet, "live")) != 0)
+        return -1;
+    if (member_text(fleet, "run")[0] != '\0' &&
+        append_format(out, err, ", %.0f of %.0f ready", member_number(fleet, "ready"),
+                      member_number(fleet, "members")) != 0)
+        return -1;
+    if (cJSON_IsFalse(member(fleet, "current")) &&
+        append_format(out, err, ", not its generation here") != 0)
+        return -1;
+    return append_format(out, err, "%s%s\n", detail[0] != '\0' ? ": " : "", detail);
 }
 
 static int append_head(const cJSON *status, struct buffer *out, struct error *err)
@@ -210,7 +238,7 @@ static int append_last(const cJSON *last, struct buffer *out, struct error *err)
 
 int progress_screen(const cJSON *status, struct buffer *out, struct error *err)
 {
-    if (append_head(status, out, err) != 0)
+    if (append_head(status, out, err) != 0 || append_fleet(member(status, "fleet"), out, err) != 0)
         return -1;
     if (member_text(status, "run")[0] == '\0')
         return append_last(member(status, "last_run"), out, err);
@@ -226,6 +254,8 @@ int progress_line(const cJSON *status, struct buffer *out, struct error *err)
     const cJSON *points = member(status, "points");
     const char *reason = member_text(status, "reason");
     char answered[FIGURE_BYTES], selected[FIGURE_BYTES], pace[FIGURE_BYTES], left[32];
+    if (reason[0] == '\0')
+        reason = member_text(member(status, "fleet"), "detail");
     if (append_format(out, err, "%s %.1f%% %s of %s points, %s points/s, %s left",
                       member_text(status, "state"), progress_share(status) * 100,
                       figure_count(member_number(points, "answered"), answered),

@@ -27,7 +27,7 @@ enum progress_end {
     PROGRESS_GOES_ON,
     PROGRESS_ENDED,   /* exit is the run's */
     PROGRESS_STOPPED, /* waits for a person */
-    PROGRESS_LOST     /* neither active nor the last run any more */
+    PROGRESS_LOST     /* neither active nor the last run any more, nor is it a run of the fleet */
 };
 
 /* progress_end: *exit is the exit status, for the middle two. */

@@ -42,7 +42,7 @@ struct subcommand {
 
 /* Each ends in a NULL name. */
 extern const struct subcommand start_subcommands[], steer_subcommands[], status_subcommands[],
-    history_subcommands[], lookup_subcommands[], cache_subcommands[];
+    peers_subcommands[], history_subcommands[], lookup_subcommands[], cache_subcommands[];
 
 int session_config(struct session *session, struct error *err);
 

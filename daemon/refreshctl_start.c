@@ -50,7 +50,8 @@ static int start_arguments(struct session *session, const struct start_words *wo
         goto fail;
     if ((words->tiles != NULL &&
          cJSON_AddStringToObject(arguments, "tiles", words->tiles) == NULL) ||
-        (words->retry_failed && cJSON_AddTrueToObject(arguments, "retry_failed") == NULL)) {
+        (words->retry_failed && cJSON_AddTrueToObject(arguments, "retry_failed") == NULL) ||
+        (words->fleet && cJSON_AddTrueToObject(arguments, "fleet") == NULL)) {
         error_memory(err, "a request");
         goto fail;
     }
@@ -101,8 +102,12 @@ static void print_end(const cJSON *status, const char *run)
     const cJSON *last = member(status, "last_run");
     if (strcmp(member_text(last, "run"), run) == 0)
         (void)printf("run %s %s\n", run, member_text(last, "result"));
-    else
+    else if (strcmp(member_text(status, "run"), run) == 0)
         (void)printf("run %s is %s\n", run, member_text(status, "state"));
+    else
+        (void)printf("run %s is over, and was not finished here; refreshctl peers shows who has "
+                     "which generation\n",
+                     run);
     if (progress_screen(status, &text, &err) == 0)
         (void)fwrite(text.data, 1, text.used, stdout);
     buffer_free(&text);
@@ -144,9 +149,12 @@ static int wait_for(struct session *session, struct client *client, const char *
     return exit;
 }
 
-static void warn_of_deadline(const cJSON *reply)
+static void warn(const cJSON *reply)
 {
     char duration[32];
+    const char *warning = member_text(reply, "warning");
+    if (warning[0] != '\0')
+        (void)fprintf(stderr, "refreshctl: warning: %s\n", warning);
     if (!cJSON_IsFalse(member(reply, "deadline_fits")))
         return;
     (void)fprintf(stderr, "refreshctl: the deadline can't be met: the run is expected to take %s\n",
@@ -161,7 +169,7 @@ static int start(struct session *session, struct client *client, cJSON *argument
     if (client_call(client, "start", arguments, &reply, err) != 0)
         return -1;
     (void)snprintf(run, sizeof run, "%s", member_text(reply, "run"));
-    warn_of_deadline(reply);
+    warn(reply);
     cJSON_DeleteItemFromObjectCaseSensitive(reply, "ok");
     bool quiet = session->json;
     if (quiet && (!wait || run[0] == '\0'))
@@ -189,7 +197,7 @@ static const struct command_option start_options[] = {
     {"--retry-failed", NULL, AT(retry_failed), "Ask again only what failed in the last run"},
     {"--dry-run", NULL, AT(dry_run), "Tell what the run would do, and start none"},
     {"--wait", NULL, AT(wait), "Follow the run until it ends or stops for a person"},
-    {"--fleet", NULL, AT(fleet), NULL},
+    {"--fleet", NULL, AT(fleet), "A run of the whole fleet, or join the one that there is"},
     {NULL, NULL, 0, NULL}};
 
 static int run_start(struct session *session, int argc, char **argv)
@@ -198,8 +206,6 @@ static int run_start(struct session *session, int argc, char **argv)
     int status = session_words(session, argc, argv, start_options, &words, NULL, 0, 0, NULL);
     if (status != 0)
         return status;
-    if (words.fleet)
-        return session_usage(session, "--fleet is not in this version yet");
     struct error err;
     struct client *client = NULL;
     cJSON *arguments = NULL;
@@ -220,6 +226,9 @@ const struct subcommand start_subcommands[] = {
      "Without options the run is as the configuration says. A second start while a run is\n"
      "active is an error. When nothing is stale no run is made, which is no error. The plan of\n"
      "--dry-run has points, requests, expected duration, disk needed, and whether a deadline\n"
-     "fits. Without --wait the command is done when the run has begun.",
+     "fits. Without --wait the command is done when the run has begun.\n"
+     "With --fleet all peers share one run and switch together; on several peers at once it makes\n"
+     "one run, and a start while the fleet has one joins that. Without it a peer refreshes alone\n"
+     "and differs from the others afterwards, of which it warns.",
      "start --older-than 30d --finish-within 6h --wait", "012345", run_start},
     {.name = NULL}};

@@ -1,12 +1,16 @@
 /* refreshctl pause, resume, cancel, set, publish. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "daemon/refreshctl_progress.h"
 #include "daemon/refreshctl_session.h"
 #include "daemon/refreshctl_setting.h"
 #include "daemon/refreshctl_text.h"
+
+#define HEARD_S 15.0 /* in which every peer of a fleet has heard of a wish */
 
 /* What a simple command says when it is done. */
 static int say(struct session *session, const char *run, const char *what)
@@ -21,19 +25,21 @@ static int say(struct session *session, const char *run, const char *what)
     return session_print(session, document, EXIT_DONE);
 }
 
-/* Wait until the run is not active any more, or (when stand is true) stands still for a person;
- * *last is the status then. */
-static int wait_gone(struct client *client, const char *run, bool stand, cJSON **last,
+/* Wait until the run is not active any more, or stands still for a person after so many seconds
+ * (INFINITY: nobody minds that); *last is the status then. */
+static int wait_gone(struct client *client, const char *run, double stand, cJSON **last,
                      struct error *err)
 {
     struct timespec pause = {0, 20000000};
+    double begin = clock_monotonic();
     for (;;) {
         cJSON *status;
         int exit;
         if (progress_status(client, &status, err) != 0)
             return -1;
         bool same = strcmp(member_text(status, "run"), run) == 0;
-        if (!same || (stand && progress_end(status, run, &exit) == PROGRESS_STOPPED)) {
+        if (!same || (clock_monotonic() - begin >= stand &&
+                      progress_end(status, run, &exit) == PROGRESS_STOPPED)) {
             *last = status;
             return 0;
         }
@@ -85,7 +91,7 @@ static int run_cancel(struct session *session, int argc, char **argv)
     if (session_connect(session, &client, &err) == 0 &&
         progress_status(client, &before, &err) == 0 &&
         client_call(client, "cancel", NULL, &reply, &err) == 0 &&
-        wait_gone(client, member_text(before, "run"), false, &last, &err) == 0)
+        wait_gone(client, member_text(before, "run"), INFINITY, &last, &err) == 0)
         status = say(session, member_text(before, "run"), "cancelled");
     cJSON_Delete(before);
     cJSON_Delete(reply);
@@ -153,6 +159,7 @@ static int publish(struct session *session, struct client *client, bool force, s
 {
     char run[64];
     cJSON *reply, *last = NULL;
+    double stand = 0;
     cJSON *arguments = cJSON_CreateObject();
     cJSON_AddBoolToObject(arguments, "force", force);
     if (client_call(client, "publish", arguments, &reply, err) != 0)
@@ -167,8 +174,10 @@ static int publish(struct session *session, struct client *client, bool force, s
         cJSON_Delete(reply);
         return EXIT_HELD;
     }
+    if (cJSON_IsTrue(member(reply, "fleet")))
+        stand = HEARD_S;
     cJSON_Delete(reply);
-    if (wait_gone(client, run, true, &last, err) != 0)
+    if (wait_gone(client, run, stand, &last, err) != 0)
         return -1;
     const cJSON *ended = member(last, "last_run");
     bool stands = strcmp(member_text(last, "run"), run) == 0;

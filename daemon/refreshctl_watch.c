@@ -16,6 +16,7 @@
 #define DRAW_EVERY_S 1.0
 #define LOG_EVERY_S 60.0
 #define RETURN_S 30.0 /* in which a refreshd that is started again is back */
+#define FOUND_S 10.0  /* in which a peer knows what became of a run of its fleet */
 
 #define SCREEN_ENTER "\033[?1049h\033[?25l"
 #define SCREEN_LEAVE "\033[?25h\033[?1049l"
@@ -87,6 +88,7 @@ static void draw_bar(const struct buffer *text)
 struct watch {
     enum watch_style style;
     double shown_at;
+    double lost_at; /* since when the run is not to be found; 0 = it is */
     char state[32]; /* when it was shown */
     struct buffer text, shown;
 };
@@ -181,6 +183,21 @@ static bool is_due(const struct watch *watch, const cJSON *status, bool over, do
     return over || age >= DRAW_EVERY_S;
 }
 
+/* In a fleet a run may end elsewhere, and what came of it is known here a little later. A peer that
+ * had no part in it never has it among its own. */
+static enum progress_end be_patient(struct watch *watch, const cJSON *status, enum progress_end how,
+                                    double now, int *exit)
+{
+    if (how != PROGRESS_LOST || !cJSON_IsObject(member(status, "fleet"))) {
+        watch->lost_at = 0;
+        return how;
+    }
+    if (watch->lost_at == 0)
+        watch->lost_at = now;
+    *exit = EXIT_FAILED;
+    return now - watch->lost_at < FOUND_S ? PROGRESS_GOES_ON : PROGRESS_LOST;
+}
+
 /* 1 = goes on, 0 = over, -1 = error. */
 static int look(struct watch *watch, struct client *client, char *run, size_t run_bytes, int *exit,
                 cJSON **last, struct error *err)
@@ -193,9 +210,9 @@ static int look(struct watch *watch, struct client *client, char *run, size_t ru
     if (run[0] == '\0')
         (void)snprintf(run, run_bytes, "%s", member_text(status, "run"));
     enum progress_end how = PROGRESS_LOST;
-    if (run[0] != '\0')
-        how = progress_end(status, run, exit);
     double now = clock_monotonic();
+    if (run[0] != '\0')
+        how = be_patient(watch, status, progress_end(status, run, exit), now, exit);
     bool over = how != PROGRESS_GOES_ON;
     if (is_due(watch, status, over, now) && (run[0] != '\0' || watch->style == WATCH_JSON)) {
         watch->shown_at = now;

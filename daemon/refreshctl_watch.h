@@ -14,7 +14,8 @@ enum watch_style {
 };
 
 /* watch_run: show the run until it ends or waits for a person; "" = whatever run is active. *exit
- * is the exit status (DONE when there is nothing to watch). last is the last status document, the
+ * is the exit status (DONE when there is nothing to watch, FAILED for a run of the fleet that ended
+ * without this peer). last is the last status document, the
  * caller's to delete. A refreshd that goes away is waited for, half a minute, because the run goes
  * on when it is back. ERROR_CANCELED after an interrupt: the terminal is as it was before. */
 int watch_run(struct client *client, const char *run, enum watch_style style, int *exit,

@@ -120,6 +120,26 @@ static void bars(void **state)
     }
 }
 
+static void a_fleet_has_a_line(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    struct error err;
+    cJSON *status = cJSON_Parse(
+        "{\"state\":\"publishing\",\"run\":\"r1\",\"reason\":null,\"fleet\":{\"run\":\"r1\","
+        "\"phase\":\"ready\",\"live\":2,\"members\":3,\"ready\":2,\"current\":false,"
+        "\"detail\":\"waits for b\"}}");
+    assert_int_equal(progress_screen(status, &text, &err), 0);
+    expect(&text, (const char *const[]){"\nfleet       ready, 2 live, 2 of 3 ready, not its "
+                                        "generation here: waits for b\n",
+                                        NULL});
+    buffer_clear(&text);
+    assert_int_equal(progress_line(status, &text, &err), 0);
+    expect(&text, (const char *const[]){"(waits for b)", NULL});
+    buffer_free(&text);
+    cJSON_Delete(status);
+}
+
 static enum progress_end end_of(const char *document, const char *run, int *exit)
 {
     cJSON *status = cJSON_Parse(document);
@@ -144,11 +164,36 @@ static void tells_how_a_run_ends(void **state)
                      PROGRESS_GOES_ON);
 }
 
+static void a_run_of_the_fleet_goes_on_elsewhere(void **state)
+{
+    (void)state;
+    int exit = -1;
+    assert_int_equal(
+        end_of("{\"run\":null,\"fleet\":{\"run\":\"r1\",\"phase\":\"left_out\"}}", "r1", &exit),
+        PROGRESS_GOES_ON);
+    assert_int_equal(
+        end_of("{\"run\":null,\"fleet\":{\"run\":null,\"phase\":\"catching_up\"}}", "r1", &exit),
+        PROGRESS_GOES_ON);
+    assert_int_equal(
+        end_of("{\"run\":null,\"fleet\":{\"run\":null,\"phase\":\"unreachable\"}}", "r1", &exit),
+        PROGRESS_GOES_ON);
+    assert_int_equal(
+        end_of("{\"run\":null,\"fleet\":{\"run\":null,\"phase\":\"idle\"}}", "r1", &exit),
+        PROGRESS_LOST);
+    assert_int_equal(
+        end_of("{\"run\":null,\"fleet\":{\"run\":\"r2\",\"phase\":\"gathering\"}}", "r1", &exit),
+        PROGRESS_LOST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(screen_of_an_active_run),     cmocka_unit_test(screen_of_an_idle_daemon),
-        cmocka_unit_test(screen_of_an_empty_document), cmocka_unit_test(bars),
+        cmocka_unit_test(screen_of_an_active_run),
+        cmocka_unit_test(screen_of_an_idle_daemon),
+        cmocka_unit_test(screen_of_an_empty_document),
+        cmocka_unit_test(bars),
+        cmocka_unit_test(a_fleet_has_a_line),
+        cmocka_unit_test(a_run_of_the_fleet_goes_on_elsewhere),
         cmocka_unit_test(tells_how_a_run_ends),
     };
     return cmocka_run_group_tests_name("refreshctl_progress", tests, NULL, NULL);
