@@ -17,6 +17,7 @@
 #include "cachefmt/transfer.h"
 #include "quadtree/morton.h"
 #include "stages/pointfile.h"
+#include "tests/unit/patience.h"
 
 #define ROWS 97
 #define LAT_STEP 12000000
@@ -252,19 +253,48 @@ struct rig *rig_open(unsigned count)
 void rig_close(struct rig *rig)
 {
     char command[128];
+    rig_line_close(rig);
     (void)snprintf(command, sizeof command, "rm -rf '%s'", rig->root);
     assert_int_equal(system(command), 0);
     current = NULL;
     free(rig);
 }
 
+static int close_what_is_left(void **state)
+{
+    (void)state;
+    if (current != NULL)
+        rig_close(current);
+    return 0;
+}
+
+int rig_run_group(const struct CMUnitTest *tests, size_t count)
+{
+    struct CMUnitTest *closing = calloc(count, sizeof *closing);
+    if (closing == NULL)
+        return 1;
+    for (size_t i = 0; i < count; i++) {
+        closing[i] = tests[i];
+        closing[i].teardown_func = close_what_is_left;
+    }
+    int failed = _cmocka_run_group_tests("tests", closing, count, NULL, NULL);
+    free(closing);
+    return failed;
+}
+
 struct line *rig_line(struct rig *rig)
 {
-    struct line *line;
     struct error err;
-    if (line_open(&line, &rig->settings, &err) != 0)
+    rig_line_close(rig);
+    if (line_open(&rig->line, &rig->settings, &err) != 0)
         fail_msg("%s", err.message);
-    return line;
+    return rig->line;
+}
+
+void rig_line_close(struct rig *rig)
+{
+    line_close(rig->line);
+    rig->line = NULL;
 }
 
 void rig_start(struct rig *rig, struct line *line)
@@ -279,7 +309,7 @@ void rig_start(struct rig *rig, struct line *line)
 
 void rig_wait(struct line *line, enum line_state state, struct line_status *status)
 {
-    double end = clock_monotonic() + 30;
+    double end = clock_monotonic() + PATIENCE;
     for (;;) {
         line_status(line, status);
         if (status->state == state && !status->draining)

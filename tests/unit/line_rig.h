@@ -39,13 +39,21 @@ struct rig {
     unsigned count;
     struct rig_geocoder geocoder;
     struct line_settings settings;
+    struct line *line;
     struct run_parameters parameters;
     _Atomic unsigned events_published, events_failed;
 };
 
-/* rig_open: a cache of `count` entries in about 100 tiles, all of country "ol". */
+/* rig_open: a cache of `count` entries in about 100 tiles, all of country "ol". rig_close also
+ * closes its line. */
 struct rig *rig_open(unsigned count);
 void rig_close(struct rig *rig);
+
+/* rig_run_tests: run these tests as a group and close what one that failed has left open, so that
+ * the ones after it run as ever. */
+#define rig_run_tests(tests) rig_run_group(tests, sizeof(tests) / sizeof((tests)[0]))
+struct CMUnitTest;
+int rig_run_group(const struct CMUnitTest *tests, size_t count);
 
 struct point rig_point(unsigned number);
 unsigned rig_number(struct point point);
@@ -54,12 +62,14 @@ unsigned rig_number(struct point point);
 int rig_geocoder_open(struct geocoder **out, const struct geocoder_settings *settings,
                       struct error *err);
 
+/* rig_line: open the line of the rig, after the one that is open is closed. */
 struct line *rig_line(struct rig *rig);
+void rig_line_close(struct rig *rig);
 
 /* rig_start: begin a run that must begin. */
 void rig_start(struct rig *rig, struct line *line);
 
-/* rig_wait: until the line is in that state and nothing drains; fails after half a minute. */
+/* rig_wait: until the line is in that state and nothing drains; fails after PATIENCE. */
 void rig_wait(struct line *line, enum line_state state, struct line_status *status);
 
 /* rig_asked: how often all points were asked; *most is the most often any one was. */

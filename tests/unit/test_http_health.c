@@ -51,7 +51,6 @@ static int tear_down(void **state)
     metrics_free(f->services.metrics);
     lookups_close(f->services.lookups);
     follower_close(f->services.follower);
-    line_close(f->services.line);
     rig_close(f->rig);
     return 0;
 }

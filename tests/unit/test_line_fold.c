@@ -60,9 +60,9 @@ static struct bench set_up(unsigned learned)
     return bench;
 }
 
-static void tear_down(struct bench *bench, struct line *line)
+static void tear_down(struct bench *bench)
 {
-    line_close(line);
+    rig_line_close(bench->rig);
     learned_close(bench->learned);
     assert_false(rig_exists(bench->folded));
     rig_close(bench->rig);
@@ -131,7 +131,7 @@ static void learned_points_are_refreshed_like_others(void **state)
     for (unsigned i = 0; i < COUNT + LEARNED; i++)
         assert_street(&bench, i, "Street", " v1");
     assert_int_equal(learned_count(bench.learned), LEARNED);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void with_nothing_stale_they_are_folded_unasked(void **state)
@@ -160,7 +160,7 @@ static void with_nothing_stale_they_are_folded_unasked(void **state)
     assert_int_equal(learned_count(bench.learned), LEARNED);
     assert_true(nothing_to_do(line, &bench.rig->parameters));
     assert_int_equal(rig_generation(bench.rig), 2);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void they_are_selected_by_their_date(void **state)
@@ -180,7 +180,7 @@ static void they_are_selected_by_their_date(void **state)
     assert_street(&bench, COUNT, "Street", " v1");
     assert_street(&bench, COUNT + 1, "Learned", "");
     assert_street(&bench, 5, "Street", " v1");
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void the_newer_of_two_entries_stays(void **state)
@@ -202,7 +202,7 @@ static void the_newer_of_two_entries_stays(void **state)
     assert_street(&bench, 7, "Old Street", "");
     assert_street(&bench, 8, "Old Street", "");
     assert_street(&bench, 9, "Learned", "");
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void name_tile(struct run_parameters *parameters, unsigned number)
@@ -233,7 +233,7 @@ static void other_tiles_than_the_named_stay_as_they_are(void **state)
         assert_int_equal(manifest->tiles[i].built == 2, i == tile);
     manifest_free(manifest);
     assert_int_equal(learned_count(bench.learned), LEARNED);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void tiles_are_shown_one_by_one(void **state)
@@ -250,7 +250,7 @@ static void tiles_are_shown_one_by_one(void **state)
     rig_start(bench.rig, line);
     assert_int_equal(published(line).last_run.counts.total, COUNT + LEARNED);
     assert_street(&bench, COUNT + 3, "Street", " v1");
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void failures_are_retried_and_points_folded(void **state)
@@ -271,7 +271,7 @@ static void failures_are_retried_and_points_folded(void **state)
     assert_int_equal(counts.folded, LEARNED);
     assert_street(&bench, 50, "Street", " v1");
     assert_street(&bench, COUNT + 1, "Learned", "");
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 /* What is learned while a run is under way is the next run's; the run itself goes on with what it
@@ -295,7 +295,7 @@ static void closing_at_any_time_keeps_what_was_frozen(void **state)
         usleep(wait);
         longest += 3000;
         line_status(line, &status);
-        line_close(line);
+        rig_line_close(bench.rig);
         if (!late && status.run.phase == PHASE_REFRESH) {
             late = true;
             assert_true(rig_exists(bench.folded));
@@ -316,7 +316,7 @@ static void closing_at_any_time_keeps_what_was_frozen(void **state)
     rig_start(bench.rig, line);
     assert_int_equal(published(line).last_run.counts.folded, 1);
     assert_street(&bench, COUNT + LEARNED, "Learned", "");
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 static void cancelled_points_stay_learned(void **state)
@@ -336,7 +336,7 @@ static void cancelled_points_stay_learned(void **state)
     rig_wait(line, LINE_IDLE, &status);
     assert_int_equal(rig_generation(bench.rig), 1);
     assert_int_equal(learned_count(bench.learned), LEARNED);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 /* Change one byte where the text occurs, everywhere; NULL = in the middle. */
@@ -399,7 +399,7 @@ static void a_spoiled_folded_set_pauses_with_its_name(void **state)
         while (status.run.phase != PHASE_REFRESH);
         assert_int_equal(line_pause(line, "", &err), 0);
         rig_wait(line, LINE_PAUSED, &status);
-        line_close(line);
+        rig_line_close(bench.rig);
         spoil(&bench, how, path);
         bench.rig->parameters.rate = 0;
         line = rig_line(bench.rig);
@@ -412,7 +412,7 @@ static void a_spoiled_folded_set_pauses_with_its_name(void **state)
         assert_int_equal(rig_generation(bench.rig), 1);
         assert_int_equal(line_cancel(line, &err), 0);
         rig_wait(line, LINE_IDLE, &status);
-        tear_down(&bench, line);
+        tear_down(&bench);
     }
 }
 
@@ -437,7 +437,7 @@ static void a_damaged_learned_entry_pauses_with_its_file(void **state)
     rig_wait(line, LINE_PAUSED, &status);
     assert_int_equal(line_cancel(line, &err), 0);
     rig_wait(line, LINE_IDLE, &status);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 /* The freeze of an earlier process is not believed while the snapshot is not recorded. */
@@ -448,7 +448,7 @@ static void leftovers_of_a_crash_are_replaced(void **state)
     char path[140];
     struct bench bench = set_up(LEARNED);
     struct line *line = rig_line(bench.rig);
-    line_close(line); /* which removes what belongs to no run */
+    rig_line_close(bench.rig); /* which removes what belongs to no run */
     assert_int_equal(durable_make_directory(bench.folded, NULL), 0);
     (void)snprintf(path, sizeof path, "%s/MANIFEST", bench.folded);
     assert_int_equal(durable_write_file(path, "torn", 4, NULL), 0);
@@ -470,7 +470,7 @@ static void leftovers_of_a_crash_are_replaced(void **state)
     line = rig_line(bench.rig);
     assert_int_equal(line_continue(line, &err), 0);
     assert_int_equal(published(line).last_run.counts.total, COUNT + LEARNED);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 /* Between start and freeze the points may go: the run ends well, the generation stays. */
@@ -499,7 +499,7 @@ static void a_run_that_finds_nothing_makes_no_generation(void **state)
     struct line_status status = published(line);
     assert_int_equal(status.last_run.generation, 1);
     assert_int_equal(rig_generation(bench.rig), 1);
-    tear_down(&bench, line);
+    tear_down(&bench);
 }
 
 int main(void)
@@ -519,5 +519,5 @@ int main(void)
         cmocka_unit_test(leftovers_of_a_crash_are_replaced),
         cmocka_unit_test(a_run_that_finds_nothing_makes_no_generation),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return rig_run_tests(tests);
 }
