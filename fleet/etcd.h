@@ -74,12 +74,15 @@ void etcd_compare_modified(struct etcd_txn *txn, const char *key, int64_t mod_re
 void etcd_put(struct etcd_txn *txn, const char *key, const char *value, int64_t lease);
 void etcd_delete(struct etcd_txn *txn, const char *key);
 void etcd_delete_prefix(struct etcd_txn *txn, const char *prefix);
-/* etcd_commit: 1 = all held and was done; 0 = a comparison failed; -1. *revision (may be NULL) is
- * the store's. */
+/* etcd_commit: 1 = all held and was done; 0 = a comparison failed and this call changed nothing;
+ * -1. When the reply of a member was lost and the next one says that a comparison failed, it may be
+ * our own doing: ERROR_UNREACHABLE. ERROR_MISSING: a lease of a put is gone. *revision (may be
+ * NULL) is the store's. */
 int etcd_commit(struct etcd *etcd, struct etcd_txn *txn, int64_t *revision, struct error *err);
 void etcd_txn_drop(struct etcd_txn *txn);
 
-/* Leases. seconds is rounded up to whole ones. etcd_lease_keep: 1 = it lives on, 0 = it is gone. */
+/* Leases. seconds is rounded up to whole ones. etcd_lease_keep: 1 = it lives on, 0 = it is gone.
+ * etcd_lease_revoke: ERROR_MISSING when it is gone already. */
 int etcd_lease_grant(struct etcd *etcd, double seconds, int64_t *lease, struct error *err);
 int etcd_lease_keep(struct etcd *etcd, int64_t lease, struct error *err);
 int etcd_lease_revoke(struct etcd *etcd, int64_t lease, struct error *err);
@@ -87,8 +90,10 @@ int etcd_lease_revoke(struct etcd *etcd, int64_t lease, struct error *err);
 /* etcd_watch: follow changes under prefix from revision on (0 = now), calling for each batch, until
  * the callback returns nonzero (returned), etcd_interrupt, or an error: ERROR_UNREACHABLE also when
  * the member has no leader or the stream was silent for `silence` seconds (etcd's progress
- * notifications are asked for). A watch is a hint: who follows it ranges again now and then. Events
- * of one revision come together. value is NULL for a deletion. */
+ * notifications are asked for; it sends them each 10 minutes unless told otherwise).
+ * ERROR_MISSING: revision is compacted, range again. The callback's revision is that of the last
+ * event: who watches again begins behind it. A watch is a hint: who follows it ranges again now and
+ * then. Events of one revision come together. value is NULL for a deletion. */
 struct etcd_event {
     const char *key, *value;
     int64_t mod_revision;
