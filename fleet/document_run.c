@@ -81,6 +81,8 @@ static void add_settings(const struct run_document *run, cJSON *document)
     (void)cJSON_AddStringToObject(document, "provider", run->provider);
     (void)cJSON_AddStringToObject(document, "language", run->language);
     (void)cJSON_AddNumberToObject(document, "max_distance", run->max_distance);
+    (void)cJSON_AddBoolToObject(document, "quorum", run->quorum);
+    (void)cJSON_AddNumberToObject(document, "switch_delay", run->switch_delay);
 }
 
 static void read_settings(struct fields *fields, struct run_document *run)
@@ -92,6 +94,20 @@ static void read_settings(struct fields *fields, struct run_document *run)
     fields_text(fields, "provider", run->provider, sizeof run->provider);
     fields_text(fields, "language", run->language, sizeof run->language);
     run->max_distance = fields_number(fields, "max_distance", 0, 1e9);
+    run->quorum = fields_flag(fields, "quorum");
+    run->switch_delay = fields_number(fields, "switch_delay", 0, LONGEST_TIME);
+}
+
+void run_document_add_settings(const struct run_document *run, cJSON *document)
+{
+    add_settings(run, document);
+}
+
+void run_document_read_settings(struct run_document *out, const cJSON *document)
+{
+    struct fields fields = {.document = document};
+    *out = (struct run_document){0};
+    read_settings(&fields, out);
 }
 
 static bool add_members(const struct run_document *run, cJSON *document)
@@ -138,8 +154,6 @@ int run_document_read(struct run_document *out, const char *key, const char *tex
     run.started_at = (uint32_t)fields_whole(&fields, "started_at", UINT32_MAX);
     read_parameters(&fields, &run);
     read_settings(&fields, &run);
-    run.quorum = fields_flag(&fields, "quorum");
-    run.switch_delay = fields_number(&fields, "switch_delay", 0, LONGEST_TIME);
     fields_text(&fields, "starter", run.starter, sizeof run.starter);
     read_members(&fields, &run);
     if (run.grid.rows == 0)
@@ -164,10 +178,8 @@ int run_document_print(const struct run_document *run, char **text, struct error
     (void)cJSON_AddNumberToObject(document, "started_at", run->started_at);
     add_parameters(run, document);
     add_settings(run, document);
-    (void)cJSON_AddBoolToObject(document, "quorum", run->quorum);
-    (void)cJSON_AddNumberToObject(document, "switch_delay", run->switch_delay);
     (void)cJSON_AddStringToObject(document, "starter", run->starter);
-    int count = 6 + 9 + run->parameters.some_tiles + run->parameters.retry_failed + 7 + 4;
+    int count = 6 + 9 + run->parameters.some_tiles + run->parameters.retry_failed + 9 + 2;
     if (!add_members(run, document)) {
         cJSON_Delete(document);
         return error_memory(err, "a document for etcd");

@@ -74,6 +74,10 @@ struct input_document {
 int run_document_read(struct run_document *out, const char *key, const char *text,
                       struct error *err);
 int run_document_print(const struct run_document *run, char **text, struct error *err);
+/* What shapes outcomes, gate and switch, as it also stands in peers/NAME: provider, language,
+ * max_distance, gate, quorum, switch_delay. Reading gives what is there and zeros for the rest. */
+void run_document_add_settings(const struct run_document *run, cJSON *document);
+void run_document_read_settings(struct run_document *out, const cJSON *document);
 int wish_document_read(struct wish_document *out, const char *key, const char *text,
                        struct error *err);
 int wish_document_print(const struct wish_document *wish, char **text, struct error *err);

@@ -17,7 +17,7 @@ int fields_parse(struct fields *fields, cJSON **root, const char *key, const cha
     if (!cJSON_IsObject(*root)) {
         cJSON_Delete(*root);
         *root = NULL;
-        return error_set(err, ERROR_CORRUPT, "etcd: %s is not a document", key);
+        return error_set(err, ERROR_CORRUPT, "%s is not a document", key);
     }
     fields->document = *root;
     return 0;
@@ -27,8 +27,8 @@ int fields_done(const struct fields *fields, struct error *err)
 {
     if (fields->wrong == NULL)
         return 0;
-    return error_set(err, ERROR_CORRUPT, "etcd: %s: \"%s\" is missing or makes no sense",
-                     fields->key, fields->wrong);
+    return error_set(err, ERROR_CORRUPT, "%s: \"%s\" is missing or makes no sense", fields->key,
+                     fields->wrong);
 }
 
 static const cJSON *field(const struct fields *fields, const char *name)

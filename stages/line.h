@@ -118,6 +118,10 @@ struct line_invitation {
 };
 int line_join(struct line *line, const struct line_invitation *invitation, struct error *err);
 
+/* line_invite: an invitation to a run that begins now: its name, its date, the parameters with the
+ * cutoff that older_than means now. The rest is zero. */
+void line_invite(const struct run_parameters *parameters, struct line_invitation *out);
+
 /* line_fail: end the active run without a generation: its result is RESULT_FAILED, for reason. */
 int line_fail(struct line *line, const char *reason, struct error *err);
 

@@ -47,6 +47,14 @@ static void name_run(char id[RUN_ID_BYTES], uint32_t now)
     (void)snprintf(id, RUN_ID_BYTES, "%s-%04x", date, number);
 }
 
+void line_invite(const struct run_parameters *parameters, struct line_invitation *out)
+{
+    uint32_t now = clock_unix();
+    *out = (struct line_invitation){.parameters = *parameters, .started_at = now};
+    set_cutoff(&out->parameters, now);
+    name_run(out->id, now);
+}
+
 static int plan_with(struct line *line, const struct cache *cache,
                      const struct run_parameters *parameters, struct snapshot_plan *plan,
                      struct error *err)

@@ -1,0 +1,434 @@
+/* What operators ask of the fleet: each call is one transaction, tried again when somebody else was
+ * first. */
+#include "fleet/fleet_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define TRIES 8
+#define SAME_START 60        /* seconds: starts on several peers within it are one */
+#define SWITCH_PATIENCE 20.0 /* seconds that a start waits for a switch to be over */
+#define SWITCH_LOOK 0.1
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static int read_view(struct fleet *fleet, struct fleet_view **out, struct error *err)
+{
+    struct fleet_view *view = calloc(1, sizeof *view);
+    if (view == NULL)
+        return error_memory(err, "what etcd says");
+    if (agent_peers(fleet, view, err) != 0 ||
+        view_read(view, fleet->operator_etcd, fleet->prefix, err) != 0) {
+        free(view);
+        return -1;
+    }
+    *out = view;
+    return 0;
+}
+
+static int no_run(struct error *err)
+{
+    return error_set(err, ERROR_STATE, "the fleet has no run");
+}
+
+bool fleet_has_run(struct fleet *fleet)
+{
+    (void)pthread_mutex_lock(&fleet->lock);
+    bool has = fleet->view.has_run || (fleet->self.line_active && fleet->self.line_shared);
+    (void)pthread_mutex_unlock(&fleet->lock);
+    return has;
+}
+
+/* --- wishes -------------------------------------------------------------------------------- */
+
+typedef void change_wish(struct wish_document *wish, const void *context);
+
+static void compare_wish(struct etcd_txn *txn, const struct fleet *fleet,
+                         const struct fleet_view *view)
+{
+    char key[FLEET_KEY_BYTES];
+    view_key(key, fleet->prefix, "wish");
+    if (view->wish_modified == 0)
+        etcd_compare_absent(txn, key);
+    else
+        etcd_compare_modified(txn, key, view->wish_modified);
+}
+
+/* 1 = done, 0 = somebody else was first, -1. */
+static int try_wish(struct fleet *fleet, change_wish *change, const void *context,
+                    struct error *err)
+{
+    struct fleet_view *view;
+    struct etcd_txn txn;
+    char key[FLEET_KEY_BYTES];
+    char *text = NULL;
+    if (read_view(fleet, &view, err) != 0)
+        return -1;
+    struct wish_document wish = {.change = {-1, -1, -1, -1}};
+    int result = -1;
+    if (!view->has_run) {
+        no_run(err);
+        goto out;
+    }
+    if (view->has_wish)
+        wish = view->wish;
+    memcpy(wish.run, view->run.id, sizeof wish.run);
+    wish.seq++;
+    change(&wish, context);
+    if (wish_document_print(&wish, &text, err) != 0)
+        goto out;
+    etcd_txn_begin(&txn);
+    etcd_compare_created(&txn, view_key(key, fleet->prefix, "run"), view->run_created);
+    compare_wish(&txn, fleet, view);
+    etcd_put(&txn, view_key(key, fleet->prefix, "wish"), text, 0);
+    result = etcd_commit(fleet->operator_etcd, &txn, NULL, err);
+out:
+    free(text);
+    free(view);
+    return result;
+}
+
+static int make_wish(struct fleet *fleet, change_wish *change, const void *context,
+                     struct error *err)
+{
+    int result = 0;
+    (void)pthread_mutex_lock(&fleet->operators);
+    for (int i = 0; i < TRIES && result == 0; i++)
+        result = try_wish(fleet, change, context, err);
+    (void)pthread_mutex_unlock(&fleet->operators);
+    fleet_poke(fleet);
+    if (result == 0)
+        return error_set(err, ERROR_BUSY,
+                         "other peers ask for something at the same time; try again");
+    return result > 0 ? 0 : -1;
+}
+
+static void wish_pause(struct wish_document *wish, const void *reason)
+{
+    wish->paused = true;
+    (void)snprintf(wish->reason, sizeof wish->reason, "%s", (const char *)reason);
+}
+
+static void wish_resume(struct wish_document *wish, const void *unused)
+{
+    (void)unused;
+    wish->paused = false;
+    wish->reason[0] = '\0';
+}
+
+static void wish_publish(struct wish_document *wish, const void *unused)
+{
+    (void)unused;
+    wish->forced = true;
+    wish->paused = false;
+    wish->reason[0] = '\0';
+}
+
+static void wish_change(struct wish_document *wish, const void *context)
+{
+    const struct line_change *change = context;
+    if (change->rate >= 0)
+        wish->change.rate = change->rate;
+    if (change->finish_within >= 0)
+        wish->change.finish_within = change->finish_within;
+    if (change->workers >= 0)
+        wish->change.workers = change->workers;
+    if (change->concurrency >= 0)
+        wish->change.concurrency = change->concurrency;
+}
+
+int fleet_pause(struct fleet *fleet, const char *reason, struct error *err)
+{
+    return make_wish(fleet, wish_pause, reason, err);
+}
+
+int fleet_resume(struct fleet *fleet, struct error *err)
+{
+    return make_wish(fleet, wish_resume, NULL, err);
+}
+
+int fleet_publish(struct fleet *fleet, bool force, struct error *err)
+{
+    if (!force)
+        return error_set(err, ERROR_STATE,
+                         "the fleet publishes by itself what passes the gate; "
+                         "`refreshctl publish --force` goes over the gate, and ahead with the "
+                         "majority that is ready");
+    return make_wish(fleet, wish_publish, NULL, err);
+}
+
+int fleet_set(struct fleet *fleet, const struct line_change *change, struct error *err)
+{
+    return make_wish(fleet, wish_change, change, err);
+}
+
+/* --- cancel ------------------------------------------------------------------------------------
+ */
+
+/* 1 = done, 0 = the run has just ended otherwise, -1. */
+static int try_cancel(struct fleet *fleet, struct error *err)
+{
+    struct fleet_view *view;
+    struct etcd_txn txn;
+    char key[FLEET_KEY_BYTES];
+    char *text = NULL;
+    int result = -1;
+    if (read_view(fleet, &view, err) != 0)
+        return -1;
+    struct ended_document ended = {.started_at = view->run.started_at};
+    memcpy(ended.run, view->run.id, sizeof ended.run);
+    (void)snprintf(ended.reason, sizeof ended.reason, "cancelled on %s", fleet->settings.name);
+    if (!view->has_run) {
+        no_run(err);
+    } else if (ended_document_print(&ended, &text, err) == 0) {
+        etcd_txn_begin(&txn);
+        etcd_compare_created(&txn, view_key(key, fleet->prefix, "run"), view->run_created);
+        etcd_delete(&txn, key);
+        etcd_put(&txn, view_key(key, fleet->prefix, "ended"), text, 0);
+        result = etcd_commit(fleet->operator_etcd, &txn, NULL, err);
+    }
+    free(text);
+    free(view);
+    return result;
+}
+
+int fleet_cancel(struct fleet *fleet, struct error *err)
+{
+    (void)pthread_mutex_lock(&fleet->operators);
+    int result = try_cancel(fleet, err);
+    (void)pthread_mutex_unlock(&fleet->operators);
+    fleet_poke(fleet);
+    if (result == 0)
+        return error_set(err, ERROR_STATE, "the run has just ended: the switch was decided");
+    return result > 0 ? 0 : -1;
+}
+
+/* --- start ---------------------------------------------------------------------------------------
+ */
+
+/* The run that began last, unfinished or not; "" = there was none. */
+static const char *latest_run(const struct fleet_view *view, uint32_t *started_at)
+{
+    *started_at = 0;
+    const char *run = "";
+    if (view->has_current) {
+        run = view->current.run;
+        *started_at = view->current.started_at;
+    }
+    if (view->has_ended && view->ended.started_at >= *started_at) {
+        run = view->ended.run;
+        *started_at = view->ended.started_at;
+    }
+    if (view->has_run) {
+        run = view->run.id;
+        *started_at = view->run.started_at;
+    }
+    return run;
+}
+
+/* A start that meets a run of another peer's is a start of that run, once for each peer. 1 = so it
+ * is, and id says which; 0 = not; -1. */
+static int join_latest(struct fleet *fleet, const struct fleet_view *view, char id[RUN_ID_BYTES],
+                       struct error *err)
+{
+    char key[FLEET_KEY_BYTES];
+    struct etcd_txn txn;
+    uint32_t started_at;
+    const char *run = latest_run(view, &started_at);
+    if (run[0] == '\0' || (!view->has_run && fabs((double)clock_unix() - started_at) > SAME_START))
+        return 0;
+    view_run_key(key, fleet->prefix, run, "asked/%s", fleet->settings.name);
+    etcd_txn_begin(&txn);
+    etcd_compare_absent(&txn, key);
+    etcd_put(&txn, key, "true", 0);
+    int first = etcd_commit(fleet->operator_etcd, &txn, NULL, err);
+    if (first < 0 || (first == 0 && !view->has_run))
+        return first;
+    if (first == 0)
+        return error_set(err, ERROR_STATE, "run %s is active already", run);
+    (void)snprintf(id, RUN_ID_BYTES, "%s", run);
+    return 1;
+}
+
+static void add_members(struct run_document *run, const struct fleet_view *view)
+{
+    for (size_t i = 0; i < view->peer_count && run->member_count < FLEET_MEMBERS_LIMIT; i++) {
+        const struct view_peer *peer = &view->peers[i];
+        if (!peer->live)
+            continue;
+        memcpy(run->members[run->member_count++], peer->name, sizeof(fleet_name));
+        if (peer->document.next > run->generation)
+            run->generation = peer->document.next;
+        if (run->grid.rows == 0 && peer->document.generation > 0 &&
+            digest_equal(&peer->document.digest, &run->base_digest))
+            run->grid = peer->document.grid;
+    }
+}
+
+static void describe(struct fleet *fleet, const struct fleet_view *view,
+                     const struct line_invitation *invitation, struct run_document *run)
+{
+    const struct fleet_settings *settings = &fleet->settings;
+    *run = (struct run_document){
+        .base_digest = invitation->base_digest,
+        .started_at = invitation->started_at,
+        .parameters = invitation->parameters,
+        .gate = settings->gate,
+        .max_distance = settings->geocoder.max_distance,
+        .quorum = settings->quorum,
+        .switch_delay = settings->switch_delay,
+    };
+    memcpy(run->id, invitation->id, sizeof run->id);
+    (void)snprintf(run->provider, sizeof run->provider, "%s",
+                   settings->geocoder.provider != NULL ? settings->geocoder.provider : "");
+    (void)snprintf(run->language, sizeof run->language, "%s",
+                   settings->geocoder.language != NULL ? settings->geocoder.language : "");
+    memcpy(run->starter, fleet->self_name, sizeof run->starter);
+    add_members(run, view);
+}
+
+static bool others_learned(const struct fleet_view *view)
+{
+    for (size_t i = 0; i < view->peer_count; i++)
+        if (view->peers[i].live && view->peers[i].document.learned > 0)
+            return true;
+    return false;
+}
+
+/* Who has the base himself knows whether there is anything to ask. */
+static int find_nothing(struct fleet *fleet, const struct fleet_view *view,
+                        const struct pair_id *base, const struct run_parameters *parameters,
+                        bool *nothing, struct error *err)
+{
+    struct line_plan plan;
+    (void)pthread_mutex_lock(&fleet->lock);
+    bool own = fleet->self.has_generation && digest_equal(&fleet->self.digest, base);
+    (void)pthread_mutex_unlock(&fleet->lock);
+    *nothing = false;
+    if (!own || others_learned(view))
+        return 0;
+    if (line_plan(fleet->line, parameters, &plan, err) != 0)
+        return -1;
+    *nothing = plan.points == 0;
+    return 0;
+}
+
+/* Our start is this run's: the next one makes another. Without it the next one within a minute
+ * would be taken for this one's again, which harms nobody. */
+static void put_asked(struct fleet *fleet, const char *run)
+{
+    char key[FLEET_KEY_BYTES];
+    struct etcd_txn txn;
+    etcd_txn_begin(&txn);
+    etcd_put(&txn, view_run_key(key, fleet->prefix, run, "asked/%s", fleet->settings.name), "true",
+             0);
+    (void)etcd_commit(fleet->operator_etcd, &txn, NULL, NULL);
+}
+
+/* 1 = made, 0 = somebody else was first, -1. */
+static int put_run(struct fleet *fleet, const struct fleet_view *view,
+                   const struct run_document *run, struct error *err)
+{
+    char key[FLEET_KEY_BYTES];
+    struct etcd_txn txn;
+    char *text;
+    if (run_document_print(run, &text, err) != 0)
+        return -1;
+    etcd_txn_begin(&txn);
+    etcd_compare_absent(&txn, view_key(key, fleet->prefix, "run"));
+    etcd_put(&txn, key, text, 0);
+    view_key(key, fleet->prefix, "current");
+    if (view->has_current)
+        etcd_compare_modified(&txn, key, view->current_modified);
+    else
+        etcd_compare_absent(&txn, key);
+    view_key(key, fleet->prefix, "ended");
+    if (view->has_ended)
+        etcd_compare_modified(&txn, key, view->ended_modified);
+    else
+        etcd_compare_absent(&txn, key);
+    etcd_delete(&txn, view_key(key, fleet->prefix, "wish"));
+    etcd_delete_prefix(&txn, view_key(key, fleet->prefix, "r/"));
+    free(text);
+    return etcd_commit(fleet->operator_etcd, &txn, NULL, err);
+}
+
+/* 1 = *id is the run's name or *nothing, 0 = look again, -1. */
+static int try_start(struct fleet *fleet, const struct fleet_view *view,
+                     const struct run_parameters *parameters, char id[RUN_ID_BYTES], bool *nothing,
+                     struct error *err)
+{
+    struct line_invitation invitation;
+    struct run_document run;
+    int joined = join_latest(fleet, view, id, err);
+    if (joined != 0)
+        return joined;
+    line_invite(parameters, &invitation);
+    if (!protocol_base(view, fleet->settings.name, &invitation.base_digest))
+        return error_set(err, ERROR_BUSY, "%s",
+                         view->has_current
+                             ? "no live peer has switched to the fleet's last generation yet"
+                             : "no live peer has a cache; `refreshctl cache import` makes one");
+    if (find_nothing(fleet, view, &invitation.base_digest, parameters, nothing, err) != 0)
+        return -1;
+    if (*nothing)
+        return 1;
+    describe(fleet, view, &invitation, &run);
+    if (parameters->retry_failed) {
+        (void)pthread_mutex_lock(&fleet->lock);
+        memcpy(run.retry_of, fleet->self.ended_run, sizeof run.retry_of);
+        (void)pthread_mutex_unlock(&fleet->lock);
+        if (run.retry_of[0] == '\0')
+            return error_set(err, ERROR_STATE,
+                             "no run has ended yet whose failures could be retried");
+    }
+    memcpy(id, run.id, sizeof run.id);
+    int made = put_run(fleet, view, &run, err);
+    if (made > 0)
+        put_asked(fleet, run.id);
+    return made;
+}
+
+static int start(struct fleet *fleet, const struct run_parameters *parameters,
+                 char id[RUN_ID_BYTES], bool *nothing, struct error *err)
+{
+    double until = clock_monotonic() + SWITCH_PATIENCE;
+    struct timespec wait = {.tv_nsec = (long)(SWITCH_LOOK * 1e9)};
+    for (int tries = 0; tries < TRIES;) {
+        struct fleet_view *view;
+        struct error own;
+        if (membership_lease(fleet->membership) == 0)
+            return error_set(err, ERROR_UNREACHABLE,
+                             "this peer is no member of its fleet now: etcd does not answer");
+        if (read_view(fleet, &view, err) != 0)
+            return -1;
+        int result = try_start(fleet, view, parameters, id, nothing, &own);
+        bool switching = result < 0 && own.code == ERROR_BUSY && view->has_current;
+        free(view);
+        if (result > 0)
+            return 0;
+        if (result < 0 && (!switching || clock_monotonic() > until)) {
+            if (err != NULL)
+                *err = own;
+            return -1;
+        }
+        tries += result == 0;
+        (void)nanosleep(&wait, NULL);
+    }
+    return error_set(err, ERROR_BUSY, "other peers start runs at the same time; try again");
+}
+
+int fleet_start(struct fleet *fleet, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
+                bool *nothing, struct error *err)
+{
+    *nothing = false;
+    (void)pthread_mutex_lock(&fleet->operators);
+    int result = start(fleet, parameters, id, nothing, err);
+    (void)pthread_mutex_unlock(&fleet->operators);
+    fleet_poke(fleet);
+    return result;
+}
