@@ -1,259 +1,362 @@
-/* The words of the control socket: lines, frames, requests, arguments, replies. */
+/* Each thing that a peer may have to do next, alone; how they go together is for the simulation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/protocol.h"
+#include "fleet/protocol.h"
 
-static void cuts_lines_however_they_arrive(void **state)
+static const struct pair_id old = {{1}}, new = {{2}}, other = {{3}};
+
+/* Three live members with the old generation and no run; `a` is us. */
+struct scene {
+    struct fleet_view view;
+    struct protocol_self self;
+    struct protocol_step step;
+};
+
+static int set_up(void **state)
 {
-    (void)state;
-    static const char text[] = "one\n\ntwo\r\nthree";
-    for (size_t step = 1; step <= sizeof text; step++) {
-        struct protocol_lines lines = {.limit = 10};
-        struct error err;
-        char seen[64] = "", *line;
-        size_t length;
-        for (size_t at = 0; at < strlen(text); at += step) {
-            size_t bytes = strlen(text) - at < step ? strlen(text) - at : step;
-            assert_int_equal(protocol_lines_add(&lines, text + at, bytes, &err), 0);
-            while (protocol_lines_next(&lines, &line, &length, &err) > 0) {
-                assert_int_equal(strlen(line), length);
-                (void)strncat(seen, line, sizeof seen - strlen(seen) - 1);
-                (void)strncat(seen, "|", sizeof seen - strlen(seen) - 1);
-            }
-        }
-        assert_string_equal(seen, "one||two|");
-        const unsigned char *rest;
-        assert_int_equal(protocol_lines_rest(&lines, &rest), 5);
-        assert_memory_equal(rest, "three", 5);
-        protocol_lines_skip(&lines, 5);
-        assert_int_equal(protocol_lines_rest(&lines, &rest), 0);
-        protocol_lines_free(&lines);
+    struct scene *scene = calloc(1, sizeof *scene);
+    assert_non_null(scene);
+    scene->view.known = true;
+    for (int i = 0; i < 3; i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+        struct view_peer *peer = view_add_peer(&scene->view, name);
+        peer->live = true;
+        peer->document.generation = 4;
+        peer->document.digest = old;
     }
-}
-
-static void refuses_long_lines(void **state)
-{
-    (void)state;
-    struct error err;
-    char *line;
-    size_t length;
-    struct protocol_lines lines = {.limit = 4};
-    assert_int_equal(protocol_lines_add(&lines, "1234\n", 5, &err), 0);
-    assert_int_equal(protocol_lines_next(&lines, &line, &length, &err), 1);
-    assert_int_equal(protocol_lines_add(&lines, "1234", 4, &err), 0);
-    assert_int_equal(protocol_lines_next(&lines, &line, &length, &err), 0);
-    assert_int_equal(protocol_lines_add(&lines, "5", 1, &err), 0);
-    assert_int_equal(protocol_lines_next(&lines, &line, &length, &err), -1);
-    assert_int_equal(err.code, ERROR_USAGE);
-    protocol_lines_free(&lines);
-}
-
-/* Payload of bytes in steps into out; -1 when they were refused. */
-static int read_frames(const char *bytes, size_t count, size_t step, char *out, bool *ended)
-{
-    struct protocol_frames frames = {0};
-    struct error err;
-    size_t used = 0;
-    for (size_t at = 0; at < count; at += step) {
-        const unsigned char *data = (const unsigned char *)bytes + at, *piece;
-        size_t left = count - at < step ? count - at : step, length;
-        int got;
-        while ((got = protocol_frames_next(&frames, &data, &left, &piece, &length, &err)) > 0) {
-            memcpy(out + used, piece, length);
-            used += length;
-        }
-        if (got < 0) {
-            assert_int_equal(err.code, ERROR_USAGE);
-            return -1;
-        }
-    }
-    out[used] = '\0';
-    *ended = frames.ended;
+    scene->self = (struct protocol_self){.name = "a",
+                                         .member = true,
+                                         .has_generation = true,
+                                         .digest = old,
+                                         .own_set_here = true,
+                                         .all_sets_here = true};
+    *state = scene;
     return 0;
 }
 
-static void reads_frames_however_they_arrive(void **state)
+static int tear_down(void **state)
 {
-    (void)state;
-    static const char whole[] = "\0\0\0\3abc\0\0\0\1d\0\0\0\0";
-    for (size_t step = 1; step < sizeof whole; step++) {
-        char out[32];
-        bool ended = false;
-        assert_int_equal(read_frames(whole, sizeof whole - 1, step, out, &ended), 0);
-        assert_string_equal(out, "abcd");
-        assert_true(ended);
-        assert_int_equal(read_frames(whole, sizeof whole - 2, step, out, &ended), 0);
-        assert_false(ended);
-    }
+    free(*state);
+    return 0;
 }
 
-static void refuses_bad_frames(void **state)
+static enum protocol_action next(struct scene *scene)
 {
-    (void)state;
-    char out[32];
-    bool ended;
-    assert_int_equal(read_frames("\0\0\0\0x", 5, 5, out, &ended), -1);
-    assert_int_equal(read_frames("\0\0\0\0x", 5, 1, out, &ended), -1);
-    assert_int_equal(read_frames("\0\x10\0\1", 4, 4, out, &ended), -1);
-    assert_int_equal(read_frames("\xff\xff\xff\xff", 4, 2, out, &ended), -1);
+    protocol_next(&scene->view, &scene->self, &scene->step);
+    return scene->step.action;
 }
 
-static void frame_heads_read_back(void **state)
+static struct view_peer *peer(struct scene *scene, const char *name)
 {
-    (void)state;
-    unsigned char head[PROTOCOL_FRAME_HEAD];
-    protocol_frame_head(0x00012345, head);
-    assert_memory_equal(head, "\x00\x01\x23\x45", 4);
+    return view_peer(&scene->view, name);
 }
 
-static int parse(const char *line, struct protocol_request *request, struct error *err)
+static void begin_run(struct scene *scene)
 {
-    return protocol_request_parse(request, line, strlen(line), err);
+    scene->view.has_run = true;
+    memcpy(scene->view.run.id, "r1", 3);
+    scene->view.run.base_digest = old;
+    for (size_t i = 0; i < scene->view.peer_count; i++)
+        scene->view.peers[i].member = true;
 }
 
-static void parses_requests(void **state)
+static void work(struct scene *scene)
 {
-    (void)state;
-    struct protocol_request request;
-    struct error err;
-    assert_int_equal(parse("{\"command\":\"start\",\"arguments\":{\"rate\":5}}", &request, &err),
-                     0);
-    assert_string_equal(request.command, "start");
-    double rate = 0;
-    assert_int_equal(protocol_number(request.arguments, "rate", 0, 10, &rate, &err), 1);
-    assert_true(rate == 5);
-    protocol_request_free(&request);
-    assert_int_equal(parse("{\"command\":\"status\"}", &request, &err), 0);
-    assert_null(request.arguments);
-    protocol_request_free(&request);
+    begin_run(scene);
+    scene->self.line_active = scene->self.line_shared = true;
+    memcpy(scene->self.line_run, "r1", 3);
 }
 
-static void refuses_what_is_no_request(void **state)
+static void wait_prepared(struct scene *scene)
 {
-    (void)state;
-    static const char *const bad[] = {"",      "hello",
-                                      "[]",    "{\"command\":1}",
-                                      "{}",    "{\"command\":\"x\"} y",
-                                      "3",     "{\"command\":\"x\",\"arguments\":[]}",
-                                      "\"x\"", "{\"command\":\"\xff\"}"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct protocol_request request;
-        struct error err;
-        assert_int_equal(parse(bad[i], &request, &err), -1);
-        assert_int_equal(err.code, ERROR_USAGE);
-    }
-    struct protocol_request request;
-    assert_int_equal(protocol_request_parse(&request, "{\"command\":\"x\"\0}", 16, NULL), -1);
-    char deep[8192];
-    memset(deep, '[', sizeof deep - 1);
-    deep[sizeof deep - 1] = '\0';
-    assert_int_equal(parse(deep, &request, NULL), -1);
+    work(scene);
+    scene->self.publishing = scene->self.waiting = true;
+    scene->self.prepared = new;
 }
 
-static void checks_arguments(void **state)
+static void be_ready(struct scene *scene, const char *name, struct pair_id digest)
 {
-    (void)state;
-    struct protocol_request request;
-    struct error err;
-    assert_int_equal(parse("{\"command\":\"x\",\"arguments\":{\"n\":1.5,\"big\":1e300,\"t\":\"a\","
-                           "\"f\":true,\"nil\":null}}",
-                           &request, &err),
-                     0);
-    const cJSON *arguments = request.arguments;
-    double number = 7;
-    uint64_t whole = 7;
-    bool flag = false;
-    const char *text = NULL;
-    assert_int_equal(protocol_number(arguments, "absent", 0, 9, &number, &err), 0);
-    assert_int_equal(protocol_number(arguments, "nil", 0, 9, &number, &err), 0);
-    assert_true(number == 7);
-    assert_int_equal(protocol_number(arguments, "big", 0, 9, &number, &err), -1);
-    assert_non_null(strstr(err.message, "big"));
-    assert_int_equal(protocol_number(arguments, "t", 0, 9, &number, &err), -1);
-    assert_int_equal(protocol_whole(arguments, "n", 0, 9, &whole, &err), -1);
-    assert_int_equal(protocol_flag(arguments, "f", &flag, &err), 1);
-    assert_true(flag);
-    assert_int_equal(protocol_flag(arguments, "n", &flag, &err), -1);
-    assert_int_equal(protocol_text(arguments, "t", &text, &err), 1);
-    assert_string_equal(text, "a");
-    assert_int_equal(protocol_text(arguments, "f", &text, &err), -1);
-    static const char *const some[] = {"n", "big", "t", "f", NULL};
-    static const char *const all[] = {"n", "big", "t", "f", "nil", NULL};
-    assert_int_equal(protocol_only(arguments, all, &err), 0);
-    assert_int_equal(protocol_only(arguments, some, &err), -1);
-    assert_int_equal(protocol_only(NULL, some, &err), 0);
-    protocol_request_free(&request);
+    peer(scene, name)->has_ready = true;
+    peer(scene, name)->ready = digest;
 }
 
-static void reads_lists_of_tiles(void **state)
+static void decided(struct scene *scene)
 {
-    (void)state;
-    uint8_t bitmap[72];
-    struct error err;
-    assert_int_equal(protocol_tiles("3,7-9,575", 576, bitmap, &err), 0);
-    for (unsigned tile = 0; tile < 576; tile++) {
-        bool wanted = tile == 3 || (tile >= 7 && tile <= 9) || tile == 575;
-        assert_int_equal(bitmap[tile / 8] >> tile % 8 & 1, wanted);
-    }
-    static const char *const bad[] = {"",   ",", "1,", "576",  "9-7",  "-1",
-                                      "1-", "a", "1 ", "1--2", "1,,2", "99999999999999999999"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(protocol_tiles(bad[i], 576, bitmap, &err), -1);
-    assert_int_equal(err.code, ERROR_USAGE);
-    assert_int_equal(protocol_tiles("0", 0, bitmap, &err), -1);
+    scene->view.has_run = false;
+    scene->view.has_current = true;
+    memcpy(scene->view.current.run, "r1", 3);
+    scene->view.current.digest = new;
 }
 
-static void errors_survive_the_way(void **state)
+/* --- before a run ---------------------------------------------------------------------- */
+
+static void nothing_known_nothing_done(void **state)
 {
-    (void)state;
-    for (int code = ERROR_NONE + 1; code <= ERROR_UNREACHABLE; code++) {
-        struct error sent = {.code = (enum error_code)code, .message = "say \"why\""}, got = {0};
-        cJSON *reply = protocol_reply_error(&sent);
-        assert_non_null(reply);
-        assert_int_equal(protocol_reply_check(reply, &got), -1);
-        assert_int_equal(got.code, sent.code);
-        assert_string_equal(got.message, sent.message);
-        cJSON_Delete(reply);
-    }
-    struct error err;
-    cJSON *reply = cJSON_Parse("{\"ok\":true}");
-    assert_int_equal(protocol_reply_check(reply, &err), 0);
-    cJSON_Delete(reply);
-    reply = cJSON_Parse("{\"ok\":1,\"code\":\"new\"}");
-    assert_int_equal(protocol_reply_check(reply, &err), -1);
-    assert_int_equal(err.code, ERROR_STATE);
-    cJSON_Delete(reply);
+    struct scene *scene = *state;
+    scene->view.known = false;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_int_equal(scene->step.phase, FLEET_UNREACHABLE);
+    scene->view.known = true;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_int_equal(scene->step.phase, FLEET_IDLE);
+    scene->self.member = false;
+    begin_run(scene);
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_int_equal(scene->step.phase, FLEET_UNREACHABLE);
 }
 
-static void errors_have_exit_statuses(void **state)
+static void learned_points_are_gathered_first(void **state)
 {
-    (void)state;
-    assert_int_equal(protocol_exit(ERROR_NONE), 0);
-    assert_int_equal(protocol_exit(ERROR_IO), 1);
-    assert_int_equal(protocol_exit(ERROR_VALUE), 1);
-    assert_int_equal(protocol_exit(ERROR_USAGE), 2);
-    assert_int_equal(protocol_exit(ERROR_CONFIG), 2);
-    assert_int_equal(protocol_exit(ERROR_UNREACHABLE), 3);
+    struct scene *scene = *state;
+    begin_run(scene);
+    assert_int_equal(next(scene), PROTOCOL_GATHER);
+    peer(scene, "a")->has_learned = true;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_non_null(strstr(scene->step.detail, "b"));
+    peer(scene, "b")->has_learned = true;
+    peer(scene, "c")->live = false; /* nobody waits for the dead */
+    scene->self.all_sets_here = false;
+    assert_int_equal(next(scene), PROTOCOL_FETCH);
+    scene->self.all_sets_here = true;
+    assert_int_equal(next(scene), PROTOCOL_SEAL);
+    scene->self.own_set_here = false; /* our disk was replaced */
+    assert_int_equal(next(scene), PROTOCOL_GATHER);
+    scene->view.has_input = true;
+    assert_int_equal(next(scene), PROTOCOL_JOIN);
+    scene->self.all_sets_here = false;
+    assert_int_equal(next(scene), PROTOCOL_FETCH);
 }
+
+static void another_generation_is_caught_up_first(void **state)
+{
+    struct scene *scene = *state;
+    begin_run(scene);
+    scene->self.digest = other;
+    assert_int_equal(next(scene), PROTOCOL_CATCH_UP);
+    assert_memory_equal(&scene->step.digest, &old, sizeof old);
+    scene->self.has_generation = false;
+    assert_int_equal(next(scene), PROTOCOL_CATCH_UP);
+}
+
+static void a_peer_with_a_run_of_its_own_is_left_out(void **state)
+{
+    struct scene *scene = *state;
+    begin_run(scene);
+    scene->self.line_active = true;
+    memcpy(scene->self.line_run, "lone", 5);
+    assert_int_equal(next(scene), PROTOCOL_LEAVE_OUT);
+    assert_non_null(strstr(scene->step.detail, "lone"));
+    peer(scene, "a")->out = true;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_int_equal(scene->step.phase, FLEET_LEFT_OUT);
+}
+
+/* --- a run ------------------------------------------------------------------------------- */
+
+static void all_have_to_be_ready(void **state)
+{
+    struct scene *scene = *state;
+    work(scene);
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_int_equal(scene->step.phase, FLEET_REFRESHING);
+    wait_prepared(scene);
+    assert_int_equal(next(scene), PROTOCOL_READY);
+    be_ready(scene, "a", new);
+    be_ready(scene, "b", new);
+    peer(scene, "c")->live = false;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_non_null(strstr(scene->step.detail, "c (not there)"));
+    scene->view.has_wish = scene->view.wish.forced = true;
+    assert_int_equal(next(scene), PROTOCOL_DECIDE);
+    scene->view.has_wish = false;
+    scene->view.run.quorum = true;
+    assert_int_equal(next(scene), PROTOCOL_DECIDE);
+    scene->view.run.quorum = false;
+    peer(scene, "c")->out = true;
+    assert_int_equal(next(scene), PROTOCOL_DECIDE);
+    peer(scene, "c")->out = false;
+    be_ready(scene, "c", new);
+    assert_int_equal(next(scene), PROTOCOL_DECIDE);
+    scene->view.has_wish = scene->view.wish.paused = true;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+}
+
+static void a_quorum_never_needs_more_than_all(void **state)
+{
+    struct scene *scene = *state;
+    unsigned needed;
+    wait_prepared(scene);
+    scene->view.run.quorum = true;
+    be_ready(scene, "a", new);
+    assert_int_equal(protocol_ready(&scene->view, &needed), 1);
+    assert_int_equal(needed, 2);
+    view_peer(&scene->view, "c")->member = false;
+    peer(scene, "b")->out = true;
+    assert_int_equal(protocol_ready(&scene->view, &needed), 1);
+    assert_int_equal(needed, 1);
+}
+
+static void digests_that_differ_end_the_run(void **state)
+{
+    struct scene *scene = *state;
+    wait_prepared(scene);
+    be_ready(scene, "a", new);
+    be_ready(scene, "b", other);
+    be_ready(scene, "c", new);
+    assert_int_equal(next(scene), PROTOCOL_ABORT);
+    assert_non_null(strstr(scene->step.detail, "02000000000000000000000000000000"));
+    assert_non_null(strstr(scene->step.detail, "03000000000000000000000000000000"));
+}
+
+static void what_is_not_prepared_any_more_is_not_promised(void **state)
+{
+    struct scene *scene = *state;
+    work(scene);
+    be_ready(scene, "a", new);
+    assert_int_equal(next(scene), PROTOCOL_UNREADY);
+}
+
+static void reopened_answers_send_the_line_back(void **state)
+{
+    struct scene *scene = *state;
+    wait_prepared(scene);
+    be_ready(scene, "a", new);
+    scene->view.reopened_modified = 77;
+    assert_int_equal(next(scene), PROTOCOL_AGAIN);
+    scene->self.reopened = 77;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+}
+
+static void a_fleet_without_peers_gives_up(void **state)
+{
+    struct scene *scene = *state;
+    work(scene);
+    peer(scene, "b")->out = true;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    peer(scene, "c")->out = true;
+    assert_int_equal(next(scene), PROTOCOL_ABORT);
+}
+
+/* --- after a run ---------------------------------------------------------------------------- */
+
+static void a_decision_is_carried_out(void **state)
+{
+    struct scene *scene = *state;
+    wait_prepared(scene);
+    decided(scene);
+    assert_int_equal(next(scene), PROTOCOL_SWITCH);
+    scene->self.waiting = false; /* the line renames, or prepares once more after a restart */
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    scene->self.publishing = false;
+    assert_int_equal(next(scene), PROTOCOL_END_LINE);
+    scene->self.line_active = false;
+    assert_int_equal(next(scene), PROTOCOL_CATCH_UP);
+    assert_memory_equal(&scene->step.digest, &new, sizeof new);
+    scene->self.digest = new;
+    assert_int_equal(next(scene), PROTOCOL_APPLIED);
+    memcpy(scene->self.applied, "r1", 3);
+    assert_int_equal(next(scene), PROTOCOL_REST);
+}
+
+static void another_digest_than_prepared_is_never_switched_to(void **state)
+{
+    struct scene *scene = *state;
+    wait_prepared(scene);
+    decided(scene);
+    scene->view.current.digest = other;
+    assert_int_equal(next(scene), PROTOCOL_END_LINE);
+}
+
+static void what_operators_published_since_stays(void **state)
+{
+    struct scene *scene = *state;
+    decided(scene);
+    memcpy(scene->self.applied, "r1", 3);
+    scene->self.digest = other;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+}
+
+static void a_run_that_is_over_ends_in_the_line(void **state)
+{
+    struct scene *scene = *state;
+    work(scene);
+    scene->view.has_run = false;
+    assert_int_equal(next(scene), PROTOCOL_END_LINE);
+    assert_false(scene->step.failed);
+    scene->view.has_ended = true;
+    scene->view.ended.failed = true;
+    memcpy(scene->view.ended.run, "r1", 3);
+    memcpy(scene->view.ended.reason, "why", 4);
+    assert_int_equal(next(scene), PROTOCOL_END_LINE);
+    assert_true(scene->step.failed);
+    assert_string_equal(scene->step.detail, "why");
+    begin_run(scene);
+    memcpy(scene->view.run.id, "r2", 3);
+    assert_int_equal(next(scene), PROTOCOL_END_LINE);
+}
+
+/* --- bases and shares of the rate ----------------------------------------------------------- */
+
+static void the_base_is_what_most_have(void **state)
+{
+    struct scene *scene = *state;
+    struct pair_id base;
+    peer(scene, "b")->document.digest = other;
+    assert_true(protocol_base(&scene->view, "b", &base));
+    assert_memory_equal(&base, &old, sizeof old);
+    peer(scene, "c")->live = false; /* one and one: the starter's */
+    assert_true(protocol_base(&scene->view, "b", &base));
+    assert_memory_equal(&base, &other, sizeof other);
+    decided(scene); /* nobody has carried it out */
+    assert_false(protocol_base(&scene->view, "b", &base));
+    peer(scene, "c")->live = true;
+    peer(scene, "c")->document.digest = new;
+    memcpy(peer(scene, "c")->document.applied, "r1", 3);
+    assert_true(protocol_base(&scene->view, "b", &base));
+    assert_memory_equal(&base, &new, sizeof new);
+}
+
+static void the_rate_is_divided_by_those_who_take_part(void **state)
+{
+    struct scene *scene = *state;
+    begin_run(scene);
+    assert_int_equal(protocol_takers(&scene->view), 3);
+    peer(scene, "b")->live = false;
+    assert_int_equal(protocol_takers(&scene->view), 2);
+    peer(scene, "c")->out = true;
+    assert_int_equal(protocol_takers(&scene->view), 1);
+    peer(scene, "a")->live = false;
+    assert_int_equal(protocol_takers(&scene->view), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cuts_lines_however_they_arrive),
-        cmocka_unit_test(refuses_long_lines),
-        cmocka_unit_test(reads_frames_however_they_arrive),
-        cmocka_unit_test(refuses_bad_frames),
-        cmocka_unit_test(frame_heads_read_back),
-        cmocka_unit_test(parses_requests),
-        cmocka_unit_test(refuses_what_is_no_request),
-        cmocka_unit_test(checks_arguments),
-        cmocka_unit_test(reads_lists_of_tiles),
-        cmocka_unit_test(errors_survive_the_way),
-        cmocka_unit_test(errors_have_exit_statuses),
+        TEST(nothing_known_nothing_done),
+        TEST(learned_points_are_gathered_first),
+        TEST(another_generation_is_caught_up_first),
+        TEST(a_peer_with_a_run_of_its_own_is_left_out),
+        TEST(all_have_to_be_ready),
+        TEST(a_quorum_never_needs_more_than_all),
+        TEST(digests_that_differ_end_the_run),
+        TEST(what_is_not_prepared_any_more_is_not_promised),
+        TEST(reopened_answers_send_the_line_back),
+        TEST(a_fleet_without_peers_gives_up),
+        TEST(a_decision_is_carried_out),
+        TEST(another_digest_than_prepared_is_never_switched_to),
+        TEST(what_operators_published_since_stays),
+        TEST(a_run_that_is_over_ends_in_the_line),
+        TEST(the_base_is_what_most_have),
+        TEST(the_rate_is_divided_by_those_who_take_part),
     };
-    return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
