@@ -64,6 +64,10 @@ int fleet_cancel(struct fleet *fleet, struct error *err);
 int fleet_publish(struct fleet *fleet, bool force, struct error *err);
 int fleet_set(struct fleet *fleet, const struct line_change *change, struct error *err);
 
+/* fleet_cache_changed: an operator imported or rolled back: what is published here now is meant,
+ * also when it is not the fleet's: nothing is caught up until the next decision. */
+void fleet_cache_changed(struct fleet *fleet);
+
 enum fleet_phase {
     FLEET_UNREACHABLE, /* etcd does not answer */
     FLEET_IDLE,        /* no run */

@@ -58,6 +58,7 @@ struct fleet {
     uint64_t generation, next_generation;
     char wish_run[RUN_ID_BYTES]; /* the wish that the line follows */
     uint64_t wish_seq;
+    bool released;       /* our claims, while the line is paused by itself */
     double member_since; /* clock_monotonic; 0 = no member */
     double paced;        /* when the line was last told of the pace */
     double trouble_told; /* when an action that failed was last logged */

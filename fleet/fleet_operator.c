@@ -432,3 +432,16 @@ int fleet_start(struct fleet *fleet, const struct run_parameters *parameters, ch
     fleet_poke(fleet);
     return result;
 }
+
+void fleet_cache_changed(struct fleet *fleet)
+{
+    struct error err;
+    char run[RUN_ID_BYTES] = "";
+    (void)pthread_mutex_lock(&fleet->lock);
+    if (fleet->view.has_current)
+        memcpy(run, fleet->view.current.run, sizeof run);
+    (void)pthread_mutex_unlock(&fleet->lock);
+    if (run[0] != '\0' && store_applied(fleet, run, &err) != 0)
+        fleet_event(fleet, 1, "fleet_trouble", "error=\"%.500s\"", err.message);
+    fleet_poke(fleet);
+}
