@@ -19,6 +19,15 @@ enum settled answers_settle(enum answer_kind kind, enum outcome old_outcome)
     return SETTLED_FAILED;
 }
 
+void answer_counts_add(struct answer_counts *counts, const struct settled_answer *answer)
+{
+    counts->settled[answer->settled]++;
+    if (answer->settled == SETTLED_FAILED)
+        counts->causes[answer->cause]++;
+    if (answer->attempts > 1)
+        counts->retried += answer->attempts - 1u;
+}
+
 int answer_batch_create(struct answer_batch **out, uint32_t share, struct error *err)
 {
     struct answer_batch *batch = calloc(1, sizeof *batch);
@@ -212,11 +221,7 @@ int answer_batch_add(struct answer_batch *batch, const struct settled_answer *an
         .settled = (uint8_t)answer->settled,
         .cause = failed ? (uint8_t)answer->cause : CAUSE_NONE,
     };
-    batch->counts.settled[answer->settled]++;
-    if (failed)
-        batch->counts.causes[answer->cause]++;
-    if (answer->attempts > 1)
-        batch->counts.retried += answer->attempts - 1u;
+    answer_counts_add(&batch->counts, answer);
     return 0;
 }
 

@@ -49,6 +49,9 @@ struct answer_counts {
     uint64_t retried; /* attempts beyond the first, summed */
 };
 
+/* answer_counts_add: count one answer. */
+void answer_counts_add(struct answer_counts *counts, const struct settled_answer *answer);
+
 /* A batch being filled by one worker. */
 struct answer_batch;
 

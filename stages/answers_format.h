@@ -68,6 +68,7 @@ struct answer_batch {
     struct batch_row *row;
     bool ascending; /* rows came in ordinal order so far */
     bool sealed;
+    bool whole; /* adopted: it has every answer of its share */
     struct buffer keys;
     struct batch_text *text;
     uint32_t texts;

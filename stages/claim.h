@@ -28,6 +28,7 @@ struct claims_calls {
     void (*committed)(struct claims *claims, uint32_t share);
     uint32_t (*active)(struct claims *claims);
     bool (*over)(struct claims *claims);
+    bool (*settled)(struct claims *claims); /* NULL = always */
     void (*copy)(struct claims *claims, unsigned char *out);
     void (*free)(struct claims *claims);
 };
@@ -73,6 +74,13 @@ static inline uint32_t claims_active(struct claims *claims)
 static inline bool claims_over(struct claims *claims)
 {
     return claims->calls->over(claims);
+}
+
+/* claims_settled: of every share whose answers are in the ledger it is known that they are the ones
+ * that count, with all who share the run. Until then the refresh phase does not end. */
+static inline bool claims_settled(struct claims *claims)
+{
+    return claims->calls->settled == NULL || claims->calls->settled(claims);
 }
 
 /* claims_copy: the state of every share (enum share_state) as of now, into out[shares]. */

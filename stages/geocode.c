@@ -107,6 +107,12 @@ int geocode_start(struct geocode_pool **out, const struct geocode_settings *sett
     return 0;
 }
 
+bool pool_is_over(const struct geocode_pool *pool)
+{
+    struct claims *claims = pool->parts.claims;
+    return claims_over(claims) && claims_active(claims) == 0;
+}
+
 void pool_wake_all(struct geocode_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
@@ -122,7 +128,8 @@ void geocode_wake(struct geocode_pool *pool)
 {
     struct error err;
     int result = 0;
-    if (!control_ending(pool->parts.control) && !atomic_load(&pool->halted)) {
+    if (!control_ending(pool->parts.control) && !atomic_load(&pool->halted) &&
+        !pool_is_over(pool)) {
         (void)pthread_mutex_lock(&pool->lock);
         result = start_missing(pool, &err);
         (void)pthread_mutex_unlock(&pool->lock);
@@ -198,7 +205,7 @@ bool pool_retire(struct worker *worker)
     (void)pthread_mutex_lock(&pool->lock);
     bool wanted = !worker->failed && !control_ending(pool->parts.control) &&
                   !atomic_load(&pool->halted) && worker->index < wanted_workers(pool) &&
-                  (pool->orphans != NULL || claims_active(pool->parts.claims) > 0);
+                  (pool->orphans != NULL || !pool_is_over(pool));
     if (!wanted)
         worker->state = WORKER_ENDED;
     (void)pthread_mutex_unlock(&pool->lock);

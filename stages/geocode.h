@@ -46,7 +46,8 @@ int geocode_start(struct geocode_pool **out, const struct geocode_settings *sett
                   const struct geocode_parts *parts, geocode_failed *failed, void *context,
                   struct error *err);
 
-/* geocode_wake: control has changed: follow it now (more or fewer workers, stop). Any thread. */
+/* geocode_wake: control or claims have changed: follow them now (more or fewer workers, shares to
+ * be had or none any more, stop). Any thread. */
 void geocode_wake(struct geocode_pool *pool);
 
 /* geocode_idle: every share is handed over and no thread has work. Any thread. */

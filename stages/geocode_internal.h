@@ -155,6 +155,9 @@ struct share_work *pool_adopt(struct geocode_pool *pool);
  * because what was in flight for them is unknown. */
 void pool_leave(struct geocode_pool *pool, struct share_work *shares, bool dropped);
 
+/* pool_is_over: no share is left that a worker of the pool has or could get. */
+bool pool_is_over(const struct geocode_pool *pool);
+
 /* pool_retire: a worker wants to end. False when it is wanted after all and must go on. */
 bool pool_retire(struct worker *worker);
 

@@ -128,7 +128,7 @@ static int finish_share(struct worker *worker, struct share_work *share, struct 
     claims_finish(pool->parts.claims, share->file.share);
     unlink_share(worker, share);
     share_free(share);
-    if (claims_active(pool->parts.claims) == 0)
+    if (pool_is_over(pool))
         pool_wake_all(pool);
     return 0;
 }

@@ -296,7 +296,7 @@ static bool is_done(struct worker *worker)
     if (worker->in_flight > 0)
         return has_drained(worker);
     return is_draining(worker) ||
-           (worker->shares == NULL && claims_active(worker->pool->parts.claims) == 0);
+           (worker->shares == NULL && pool_is_over(worker->pool));
 }
 
 static void work(struct worker *worker)

@@ -139,6 +139,20 @@ int ledger_share_answered(struct ledger *ledger, uint32_t share, uint8_t *bitmap
 int ledger_answered_by_share(struct ledger *ledger, uint32_t *out, uint32_t shares,
                              struct error *err);
 
+/* ledger_drop_shares: forget what is known of these shares, all or nothing: their batches, what
+ * they added to the counts, their failures, and the tiles that were rebuilt with their answers.
+ * ERROR_STATE when a share has other batches than these by now. */
+struct dropped_share {
+    uint32_t share;
+    struct answer_place *places; /* of its batches, as ledger_share_batches has them */
+    size_t batches;
+    struct answer_counts counts; /* sums over them */
+    uint64_t *failed;            /* codes of its failed points */
+    size_t failed_count;
+};
+int ledger_drop_shares(struct ledger *ledger, const struct dropped_share *shares, size_t count,
+                       struct error *err);
+
 /* A small count by country code; unknown or missing codes count under "". */
 struct country_count {
     char code[4];

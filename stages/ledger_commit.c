@@ -152,6 +152,30 @@ int ledger_share_batches(struct ledger *ledger, uint32_t share, struct answer_pl
     return 0;
 }
 
+int batches_drop(struct work *work, uint32_t share, const struct answer_place *places, size_t count,
+                 struct error *err)
+{
+    unsigned char key[KEY_BYTES];
+    struct buffer list = {0};
+    if (visit_batches(work, share, append_place, &list, err) != 0) {
+        buffer_free(&list);
+        return -1;
+    }
+    const struct answer_place *found = (const struct answer_place *)list.data;
+    bool same = list.used == count * sizeof *found;
+    for (size_t i = 0; same && i < count; i++)
+        same = found[i].file == places[i].file && found[i].offset == places[i].offset;
+    buffer_free(&list);
+    if (!same)
+        return error_set(err, ERROR_STATE, "share %u has other answers by now", share);
+    for (size_t i = 0; i < count; i++) {
+        batch_key(key, share, places[i]);
+        if (store_delete(work, TABLE_BATCHES, key, sizeof key, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 struct bitmap {
     uint8_t *bits;
     uint32_t points;

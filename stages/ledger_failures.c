@@ -66,6 +66,14 @@ int failures_add(struct work *work, uint64_t number, struct grid grid,
     return got;
 }
 
+int failures_drop(struct work *work, uint64_t number, struct grid grid, uint64_t code,
+                  struct error *err)
+{
+    unsigned char key[KEY_BYTES];
+    failure_key(key, grid_tile(grid, morton_decode(code)), code);
+    return store_delete(work, failures_table(number), key, sizeof key, err);
+}
+
 /* The table of a run's failures. 1, 0 = they are not kept any more, -1. */
 static int find_table(struct work *work, const char *id, enum table *table, struct error *err)
 {

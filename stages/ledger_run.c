@@ -169,15 +169,20 @@ static int get_by_tile(struct work *work, const char *key, uint64_t *out, size_t
     return 1;
 }
 
+int selected_get(struct work *work, uint64_t *out, size_t tiles, struct error *err)
+{
+    int found = get_by_tile(work, selected_key, out, tiles, err);
+    if (found == 0)
+        return error_set(err, ERROR_STATE, "no run has point files");
+    return found < 0 ? -1 : 0;
+}
+
 int ledger_selected_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err)
 {
     struct work work;
     if (work_begin(&work, ledger, false, err) != 0)
         return -1;
-    int found = work_end(&work, get_by_tile(&work, selected_key, out, tiles, err), err);
-    if (found == 0)
-        return error_set(err, ERROR_STATE, "no run has point files");
-    return found < 0 ? -1 : 0;
+    return work_end(&work, selected_get(&work, out, tiles, err), err);
 }
 
 int ledger_folded_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, struct error *err)

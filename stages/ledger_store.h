@@ -117,6 +117,20 @@ int failures_add(struct work *work, uint64_t number, struct grid grid,
                  const struct answer_batch *batch, struct error *err);
 enum table failures_table(uint64_t number);
 
+/* failures_drop: forget that a point failed. */
+int failures_drop(struct work *work, uint64_t number, struct grid grid, uint64_t code,
+                  struct error *err);
+
+/* batches_drop: forget the batches of a share, which must be these. */
+int batches_drop(struct work *work, uint32_t share, const struct answer_place *places, size_t count,
+                 struct error *err);
+
+/* tile_drop: forget that a tile was rebuilt, and what that changed in the counts. */
+int tile_drop(struct work *work, uint32_t tile, struct run_counts *counts, struct error *err);
+
+/* selected_get: ledger_selected_by_tile inside a transaction. */
+int selected_get(struct work *work, uint64_t *out, size_t tiles, struct error *err);
+
 /* countries_close_run: keep the sums over the tiles as the run's report, drop that of the run
  * RUNS_KEPT before. */
 int countries_close_run(struct work *work, uint64_t number, struct error *err);

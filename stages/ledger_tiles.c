@@ -69,6 +69,21 @@ static int put_tile(struct work *work, const struct tile_record *tile,
     return active_put(work, number, &run, err);
 }
 
+int tile_drop(struct work *work, uint32_t tile, struct run_counts *counts, struct error *err)
+{
+    unsigned char key[TILE_KEY_BYTES];
+    struct tile_record record;
+    int found = get_tile(work, tile, &record, err);
+    if (found != 1)
+        return found;
+    if (record.changed > counts->changed || counts->tiles_rebuilt == 0)
+        return store_damaged(work->ledger, "rebuilt tiles and counts differ", err);
+    counts->changed -= record.changed;
+    counts->tiles_rebuilt--;
+    bytes_put32_big(key, tile);
+    return store_delete(work, TABLE_TILES, key, sizeof key, err);
+}
+
 int ledger_tile_rebuilt(struct ledger *ledger, const struct tile_record *tile,
                         const struct country_count *changed_by_country, size_t countries,
                         struct error *err)

@@ -17,11 +17,13 @@
 #define RATE_USED 0.965
 #define DEADLINE_USED 0.95
 #define SHORTEST_WAIT 1e-4
+#define HELD_WAIT 0.1
 #define KEPT_LATE 0.02 /* seconds that something is kept for somebody who comes late */
 
 struct limiter {
     pthread_mutex_t mutex; /* guards everything */
     double rate;           /* points per second; 0 = unlimited */
+    bool held;
     unsigned batch;
     struct backoff backoff;
     struct recent recent;
@@ -95,6 +97,13 @@ void limiter_set_rate(struct limiter *limiter, double points_per_second)
     (void)pthread_mutex_lock(&limiter->mutex);
     limiter->rate = points_per_second > 0 ? points_per_second : 0;
     shrink_debt(limiter, most(limiter));
+    (void)pthread_mutex_unlock(&limiter->mutex);
+}
+
+void limiter_hold(struct limiter *limiter, bool held)
+{
+    (void)pthread_mutex_lock(&limiter->mutex);
+    limiter->held = held;
     (void)pthread_mutex_unlock(&limiter->mutex);
 }
 
@@ -214,12 +223,18 @@ static size_t take_urgent(struct limiter *limiter, double now, size_t wanted, do
     return granted;
 }
 
+static size_t wait_held(double *wait)
+{
+    *wait = HELD_WAIT;
+    return 0;
+}
+
 size_t limiter_take(struct limiter *limiter, double now, size_t wanted, double *wait)
 {
     if (wanted == 0)
         wanted = 1;
     (void)pthread_mutex_lock(&limiter->mutex);
-    size_t granted = take(limiter, now, wanted, wait);
+    size_t granted = limiter->held ? wait_held(wait) : take(limiter, now, wanted, wait);
     (void)pthread_mutex_unlock(&limiter->mutex);
     return granted;
 }
@@ -227,7 +242,9 @@ size_t limiter_take(struct limiter *limiter, double now, size_t wanted, double *
 size_t limiter_take_urgent(struct limiter *limiter, double now, size_t wanted, double *wait)
 {
     (void)pthread_mutex_lock(&limiter->mutex);
-    size_t granted = take_urgent(limiter, now, wanted > 0 ? wanted : 1, wait);
+    if (wanted == 0)
+        wanted = 1;
+    size_t granted = limiter->held ? wait_held(wait) : take_urgent(limiter, now, wanted, wait);
     (void)pthread_mutex_unlock(&limiter->mutex);
     return granted;
 }
@@ -283,6 +300,7 @@ struct limiter_view limiter_look(struct limiter *limiter, double now)
         .quiet = backoff->quiet,
         .asked_for = backoff->asked_for,
         .status = backoff->status,
+        .held = limiter->held,
     };
     (void)pthread_mutex_unlock(&limiter->mutex);
     return view;

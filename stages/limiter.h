@@ -17,6 +17,9 @@ void limiter_free(struct limiter *limiter);
 /* limiter_set_rate: points per second, 0 = unlimited. Acts on the next take. */
 void limiter_set_rate(struct limiter *limiter, double points_per_second);
 
+/* limiter_hold: while held nobody is granted anything: there is no share of the rate for us. */
+void limiter_hold(struct limiter *limiter, bool held);
+
 /* limiter_set_deadline: aim to be done `seconds` from now (0 = no deadline) with `left` points to
  * go. The pace then follows points left and time left, evenly, and aims at 0.95 of the time. */
 void limiter_set_deadline(struct limiter *limiter, double now, double seconds, uint64_t left);
@@ -54,6 +57,7 @@ struct limiter_view {
     double quiet;      /* how long the quiet is, in all */
     bool asked_for;    /* by Retry-After */
     unsigned status;   /* HTTP; 0 = unknown */
+    bool held;         /* nothing is granted until limiter_hold says otherwise */
 };
 struct limiter_view limiter_look(struct limiter *limiter, double now);
 

@@ -1,4 +1,4 @@
-/* The calls of the daemon's thread: they look, and they wish. */
+/* The calls of the daemon: they look, and they wish. */
 #include "stages/line_internal.h"
 
 #include <inttypes.h>
@@ -28,13 +28,15 @@ unsigned line_batch(const struct line *line)
     return provider != NULL ? geocoder_batch(provider, settings->batch) : 1;
 }
 
-/* Put a wish to the conductor. The lock is held. */
+/* Put a wish to the conductor; the last one is that it ends. The lock is held. */
 static void wish(struct line *line, enum wish what)
 {
+    if (line->wish == WISH_CLOSE)
+        return;
     line->wish = what;
     if (what != WISH_WORK)
         atomic_store(&line->control.stop, true);
-    if (what == WISH_CANCEL)
+    if (what == WISH_CANCEL || what == WISH_FAIL)
         atomic_store(&line->control.abandon, true);
     (void)pthread_cond_broadcast(&line->changed);
 }
@@ -42,6 +44,20 @@ static void wish(struct line *line, enum wish what)
 static int no_run(struct error *err)
 {
     return error_set(err, ERROR_STATE, "no run is active");
+}
+
+/* Is the run about to end, because somebody wished so? The lock is held. */
+static bool is_doomed(const struct line *line)
+{
+    return line->wish == WISH_CANCEL || line->wish == WISH_FAIL;
+}
+
+void run_set_going(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    if (line->active && line->run.stop == STOP_NONE && line->wish == WISH_REST)
+        wish(line, WISH_WORK);
+    (void)pthread_mutex_unlock(&line->lock);
 }
 
 int line_continue(struct line *line, struct error *err)
@@ -54,9 +70,7 @@ int line_continue(struct line *line, struct error *err)
     if (!goes_on)
         return 0;
     line_event(line, 2, "run_continued", "answered=%" PRIu64, answered);
-    (void)pthread_mutex_lock(&line->lock);
-    wish(line, WISH_WORK);
-    (void)pthread_mutex_unlock(&line->lock);
+    run_set_going(line);
     return 0;
 }
 
@@ -64,7 +78,7 @@ int line_pause(struct line *line, const char *reason, struct error *err)
 {
     int result = 0;
     (void)pthread_mutex_lock(&line->lock);
-    if (!line->active || line->wish == WISH_CANCEL) {
+    if (!line->active || is_doomed(line)) {
         result = no_run(err);
     } else if (line->run.stop == STOP_HELD && line->wish != WISH_WORK) {
         result = error_set(err, ERROR_STATE, "run %s is held at the gate: publish or cancel it",
@@ -82,7 +96,7 @@ int line_resume(struct line *line, struct error *err)
 {
     int result = 0;
     (void)pthread_mutex_lock(&line->lock);
-    if (!line->active || line->wish == WISH_CANCEL)
+    if (!line->active || is_doomed(line))
         result = no_run(err);
     else if (line->run.stop == STOP_HELD && line->wish != WISH_WORK)
         result =
@@ -100,10 +114,38 @@ int line_cancel(struct line *line, struct error *err)
     (void)pthread_mutex_lock(&line->lock);
     if (!line->active)
         result = no_run(err);
-    else
+    else if (!is_doomed(line))
         wish(line, WISH_CANCEL);
     (void)pthread_mutex_unlock(&line->lock);
     return result;
+}
+
+int line_fail(struct line *line, const char *reason, struct error *err)
+{
+    int result = 0;
+    (void)pthread_mutex_lock(&line->lock);
+    if (!line->active) {
+        result = no_run(err);
+    } else if (!is_doomed(line)) {
+        (void)snprintf(line->fail_reason, sizeof line->fail_reason, "%s", reason);
+        wish(line, WISH_FAIL);
+    }
+    (void)pthread_mutex_unlock(&line->lock);
+    return result;
+}
+
+void line_repace(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->pace_changed = true;
+    (void)pthread_cond_broadcast(&line->changed);
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
+/* The lock is held. */
+static bool is_held(const struct line *line)
+{
+    return line->active && line->run.stop == STOP_HELD && line->wish == WISH_REST;
 }
 
 /* Would the gate still hold the run? 0, 1 with the reason, -1. */
@@ -120,21 +162,24 @@ int line_publish(struct line *line, bool force, bool *held, struct error *err)
 {
     char reason[600];
     (void)pthread_mutex_lock(&line->lock);
-    bool waits = line->active && line->run.stop == STOP_HELD && line->wish == WISH_REST;
+    bool waits = is_held(line);
     (void)pthread_mutex_unlock(&line->lock);
-    if (!waits)
-        return error_set(err, ERROR_STATE, "no run is held at the gate");
-    int shut = force ? 0 : ask_gate(line, reason, err);
+    int shut = waits && !force ? ask_gate(line, reason, err) : 0;
     if (shut < 0)
         return -1;
     (void)pthread_mutex_lock(&line->lock);
-    if (shut > 0) {
+    waits = waits && is_held(line);
+    if (!waits) {
+        error_set(err, ERROR_STATE, "no run is held at the gate");
+    } else if (shut > 0) {
         (void)snprintf(line->run.reason, sizeof line->run.reason, "%s", reason);
     } else {
         line->run.forced = line->run.forced || force;
         wish(line, WISH_WORK);
     }
     (void)pthread_mutex_unlock(&line->lock);
+    if (!waits)
+        return -1;
     *held = shut > 0;
     return 0;
 }

@@ -248,30 +248,34 @@ static void pause_run(struct line *line)
     wish_granted(line, WISH_PAUSE);
 }
 
-/* On a full disk the ledger may have no room to end the run: what the run occupies makes some. */
-static int end_cancelled(struct line *line, struct error *err)
-{
-    struct error own;
-    if (record_close(line, RESULT_CANCELLED, err) == 0)
-        return 0;
-    if (err->code != ERROR_DISK_FULL)
-        return -1;
-    (void)clean_up(line, &own);
-    return record_close(line, RESULT_CANCELLED, err);
-}
-
 static void cancel_run(struct line *line)
 {
     struct error err;
     struct run_record run = run_copy(line);
     if (run.id[0] != '\0') {
         (void)run_reload(line, &err);
-        if (end_cancelled(line, &err) != 0)
+        if (run_give_up(line, RESULT_CANCELLED, NULL, &err) != 0)
             pause_for(line, err.message);
         else
             line_event(line, 2, "run_cancelled", "cancelled=%s", run.id);
     }
     wish_granted(line, WISH_CANCEL);
+}
+
+static void fail_run(struct line *line)
+{
+    struct error err;
+    struct run_record run = run_copy(line);
+    char reason[600];
+    (void)pthread_mutex_lock(&line->lock);
+    memcpy(reason, line->fail_reason, sizeof reason);
+    (void)pthread_mutex_unlock(&line->lock);
+    if (run.id[0] != '\0') {
+        (void)run_reload(line, &err);
+        if (run_give_up(line, RESULT_FAILED, reason, &err) != 0)
+            pause_for(line, err.message);
+    }
+    wish_granted(line, WISH_FAIL);
 }
 
 static enum wish next_wish(struct line *line, bool *save)
@@ -305,6 +309,8 @@ void *conductor_thread(void *argument)
             pause_run(line);
         else if (wish == WISH_CANCEL)
             cancel_run(line);
+        else if (wish == WISH_FAIL)
+            fail_run(line);
     }
     return NULL;
 }

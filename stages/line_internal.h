@@ -1,8 +1,8 @@
 /* Inside the line. Private to line*.c.
  *
- * Threads: the caller's (line.c), the conductor (line_conductor.c), and while a run is being
- * refreshed the rebuild thread (line_rebuild.c), the writer and the workers. The caller's thread
- * only wishes; the conductor alone writes the run's record to the ledger and starts and stops the
+ * Threads: the callers' (line.c), the conductor (line_conductor.c), and while a run is being
+ * refreshed the rebuild thread (line_rebuild.c), the writer and the workers. The callers' threads
+ * only wish; the conductor alone writes the run's record to the ledger and starts and stops the
  * other threads.
  *
  * line.lock guards every field below it in struct line and those marked so in struct refresh. It is
@@ -14,7 +14,7 @@
 #include <pthread.h>
 
 #include "cachefmt/cache.h"
-#include "stages/claim.h"
+#include "stages/coordination.h"
 #include "stages/geocode.h"
 #include "stages/limiter.h"
 #include "stages/line.h"
@@ -31,6 +31,7 @@ enum wish {
     WISH_WORK,
     WISH_PAUSE,
     WISH_CANCEL,
+    WISH_FAIL,
     WISH_CLOSE,
 };
 
@@ -58,13 +59,16 @@ struct line {
     struct meter meters[STATION_COUNT];
     struct pulse pulses[LINE_THREADS];
     struct snapshot_progress snapshot_progress;
+    const struct coordination *coordination;
     pthread_t conductor;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* any of the below */
     enum wish wish;
-    char pause_reason[600];
+    char pause_reason[600], fail_reason[600];
+    char occupied[200];      /* what keeps everybody from beginning a run, or "" */
     bool parameters_changed; /* by line_set, not saved yet */
+    bool pace_changed;       /* line_repace */
     bool working;            /* the conductor is at the run */
     double work_since;       /* clock_monotonic, while working */
     bool active;
@@ -98,6 +102,8 @@ struct refresh {
     pthread_t rebuild_thread;
     bool rebuild_started;
     pthread_cond_t tiles_changed; /* with line.lock */
+    struct coordination_site site;
+    bool *done; /* site.done */
 
     /* line.lock; the conductor alone writes pool and reads it without the lock */
     struct geocode_pool *pool;
@@ -105,6 +111,8 @@ struct refresh {
     uint32_t tiles_pending; /* with points to ask or to fold in, not rebuilt */
     uint32_t tiles_ready;
     bool rebuild_closing;
+    bool wake_wanted;  /* site.wake */
+    bool again_wanted; /* site.again */
     bool failed;
     struct error failure;
 };
@@ -151,6 +159,19 @@ void line_look(struct line *line);
 /* line_last_run: read the newest ended run. */
 void line_last_run(struct line *line);
 
+/* --- line_start.c, line_join.c --------------------------------------------------- */
+
+/* place_take: from now to place_leave nobody else begins a run or changes the cache, because of
+ * what is said. ERROR_STATE when a run is active or somebody else has it. */
+int place_take(struct line *line, const char *what, struct error *err);
+void place_leave(struct line *line);
+
+/* run_begin: record a new run and set it going; the caller has the place. */
+int run_begin(struct line *line, const struct run_record *run, struct error *err);
+
+/* run_set_going: the conductor works at the run, unless somebody wished otherwise by now. */
+void run_set_going(struct line *line);
+
 /* --- line_record.c: the active run's record, on the conductor's thread ------------ */
 
 struct run_record run_copy(struct line *line);
@@ -172,6 +193,10 @@ void run_work_ends(struct line *line);
 
 /* record_close: move the run to the history, then remove what it leaves behind. */
 int record_close(struct line *line, enum run_result result, struct error *err);
+
+/* run_give_up: end the run without a generation; reason NULL = as it is. On a full disk the ledger may have no room for
+ * that: what the run occupies makes some. */
+int run_give_up(struct line *line, enum run_result result, const char *reason, struct error *err);
 
 /* --- line_fold.c ------------------------------------------------------------------ */
 
@@ -216,6 +241,14 @@ int line_refresh(struct line *line, struct error *err);
 
 /* refresh_fail: from any thread: the refresh can't go on. */
 void refresh_fail(struct refresh *refresh, const struct error *err);
+
+/* --- line_site.c --------------------------------------------------------------------- */
+
+/* site_open_claims: the claims of the phase, by whoever shares the run. */
+int site_open_claims(struct refresh *refresh, struct error *err);
+
+/* site_again: from any thread: the phase is to begin anew. */
+void site_again(struct refresh *refresh);
 
 /* --- line_rebuild.c ------------------------------------------------------------------ */
 

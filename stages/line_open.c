@@ -67,6 +67,8 @@ static int copy_settings(struct line *line, const struct line_settings *settings
     const char **texts[SETTINGS_TEXTS];
     int result = 0;
     line->settings = *settings;
+    line->coordination =
+        settings->coordination != NULL ? settings->coordination : &coordination_alone;
     list_texts(&line->settings, texts);
     for (size_t i = 0; i < SETTINGS_TEXTS; i++) {
         if (result != 0)

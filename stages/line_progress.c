@@ -56,7 +56,7 @@ static void judge_refresh(struct line *line, struct line_progress *progress, dou
     hear(progress, "geocode", geocode_silence(refresh->pool, now));
     /* A rebuild may take long: its pulse tells. */
     progress->due = line->wish == WISH_WORK && !geocode_circuit(refresh->pool).open &&
-                    pace.quiet_left <= 0 &&
+                    pace.quiet_left <= 0 && !pace.held &&
                     (asks || (refresh->tiles_pending > 0 && refresh->tiles_ready == 0));
 }
 

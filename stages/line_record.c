@@ -107,3 +107,22 @@ int record_close(struct line *line, enum run_result result, struct error *err)
     (void)pthread_mutex_unlock(&line->lock);
     return 0;
 }
+
+int run_give_up(struct line *line, enum run_result result, const char *reason, struct error *err)
+{
+    struct error own;
+    (void)pthread_mutex_lock(&line->lock);
+    if (reason != NULL)
+        (void)snprintf(line->run.reason, sizeof line->run.reason, "%s", reason);
+    (void)pthread_mutex_unlock(&line->lock);
+    int closed = record_close(line, result, &own);
+    if (closed != 0 && own.code == ERROR_DISK_FULL) {
+        (void)clean_up(line, NULL);
+        closed = record_close(line, result, &own);
+    }
+    if (closed != 0 && err != NULL)
+        *err = own;
+    if (closed == 0 && result == RESULT_FAILED && reason != NULL)
+        line_tell(line, 0, "run_failed", "reason", reason);
+    return closed;
+}

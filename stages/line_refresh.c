@@ -3,17 +3,17 @@
 #include "stages/line_internal.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "stages/pointfile.h"
 
 #define CHANNEL_BATCHES 64
 #define CHANNEL_BYTES ((size_t)4 << 20)
 #define SUPERVISE_INTERVAL 0.25
 #define SAVE_INTERVAL 10.0
 #define PROGRESS_INTERVAL 60.0
+#define AGAIN_INTERVAL 0.5 /* seconds at least from one beginning of the phase to the next */
 
 void refresh_fail(struct refresh *refresh, const struct error *err)
 {
@@ -45,6 +45,12 @@ static void writer_failed(void *context, const struct error *err)
 static void tile_ready(void *context, uint32_t tile)
 {
     rebuild_ready(context, tile);
+}
+
+static void share_done(void *context, uint32_t share)
+{
+    struct refresh *refresh = context;
+    claims_committed(refresh->claims, share);
 }
 
 static void group_committed(void *context, const struct answer_counts *group)
@@ -118,40 +124,21 @@ static int open_tiles(struct refresh *refresh, struct error *err)
     return result;
 }
 
-static int open_claims(struct refresh *refresh, struct error *err)
-{
-    uint32_t shares = refresh->run.parameters.shares;
-    uint64_t points = refresh->run.counts.selected;
-    uint32_t *answered = calloc(shares, sizeof *answered);
-    bool *done = calloc(shares, sizeof *done);
-    int result = -1;
-    if (answered == NULL || done == NULL) {
-        error_memory(err, "the claims");
-        goto out;
-    }
-    if (ledger_answered_by_share(refresh->line->ledger, answered, shares, err) != 0)
-        goto out;
-    for (uint32_t share = 0; share < shares; share++)
-        done[share] = answered[share] == point_file_first(points, shares, share + 1) -
-                                             point_file_first(points, shares, share);
-    result = claims_create(&refresh->claims, shares, done, err);
-out:
-    free(answered);
-    free(done);
-    return result;
-}
-
+/* Our part of what the run may ask. */
 static void set_pace(struct line *line, const struct run_record *run)
 {
+    double part = line->coordination->pace(line->coordination->context, run);
+    uint64_t left = run->counts.selected - settled_points(&run->counts);
     double seconds = 0;
     if (run->parameters.finish_within > 0) {
         seconds = run->started_at + run->parameters.finish_within - clock_unix();
         if (seconds < 0.001)
             seconds = 0.001;
     }
-    limiter_set_rate(line->limiter, run->parameters.rate);
+    limiter_hold(line->limiter, part <= 0);
+    limiter_set_rate(line->limiter, run->parameters.rate * (part > 0 ? part : 1));
     limiter_set_deadline(line->limiter, clock_monotonic(), seconds,
-                         run->counts.selected - settled_points(&run->counts));
+                         (uint64_t)ceil((double)left * (part > 0 ? part : 1)));
     atomic_store(&line->control.workers, run->parameters.workers);
     atomic_store(&line->control.concurrency, run->parameters.concurrency);
 }
@@ -167,7 +154,13 @@ static int start_writer(struct refresh *refresh, struct error *err)
         .tiles = grid_tiles(refresh->run.grid),
         .pulse = &line->pulses[THREAD_WRITER],
     };
-    struct writer_events events = {tile_ready, group_committed, writer_failed, refresh};
+    struct writer_events events = {
+        .tile_ready = tile_ready,
+        .share_done = share_done,
+        .committed = group_committed,
+        .failed = writer_failed,
+        .context = refresh,
+    };
     return writer_start(&refresh->writer, &settings, refresh->channel, line->ledger, refresh->log,
                         &line->meters[STATION_WRITE], &events, err);
 }
@@ -215,9 +208,10 @@ static int refresh_start(struct refresh *refresh, struct error *err)
     struct line *line = refresh->line;
     bool asks = settled_points(&refresh->run.counts) < refresh->run.counts.selected;
     if (run_input_open(&refresh->input, line, &refresh->run, err) != 0 ||
-        open_claims(refresh, err) != 0 || (asks && open_geocoder(refresh, err) != 0) ||
+        (asks && open_geocoder(refresh, err) != 0) ||
         answer_log_open(&refresh->log, line->answers_directory, refresh->run.log_end, err) != 0 ||
-        channel_create(&refresh->channel, CHANNEL_BATCHES, CHANNEL_BYTES, err) != 0)
+        channel_create(&refresh->channel, CHANNEL_BATCHES, CHANNEL_BYTES, err) != 0 ||
+        site_open_claims(refresh, err) != 0)
         return -1;
     (void)pthread_mutex_lock(&line->lock);
     line->refresh = refresh;
@@ -247,14 +241,16 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
     rebuild_stop(refresh);
     (void)pthread_mutex_lock(&line->lock);
     line->refresh = NULL;
+    limiter_hold(line->limiter, false);
     limiter_set_rate(line->limiter, line->settings.rate);
     limiter_set_deadline(line->limiter, clock_monotonic(), 0, 0);
     (void)pthread_mutex_unlock(&line->lock);
+    claims_free(refresh->claims); /* what is behind them may use all the rest */
+    free(refresh->done);
     if (refresh->channel != NULL)
         channel_free(refresh->channel);
     answer_log_close(refresh->log);
     geocoder_close(refresh->geocoder);
-    claims_free(refresh->claims);
     run_input_close(&refresh->input);
     return result;
 }
@@ -322,14 +318,61 @@ static int make_round(struct refresh *refresh, struct rounds *rounds, struct err
     return 0;
 }
 
-/* The operator changed the run: let everybody follow. */
-static int follow(struct refresh *refresh, struct error *err)
+/* The lock is held. */
+static bool is_complete(const struct refresh *refresh)
 {
-    struct run_record run = run_copy(refresh->line);
-    set_pace(refresh->line, &run);
-    if (refresh->pool != NULL)
+    return refresh->tiles_pending == 0 && claims_settled(refresh->claims);
+}
+
+/* What is new since the last look. */
+struct news {
+    bool failed, stopped, again, complete;
+    bool changed; /* parameters */
+    bool paced, wake;
+};
+
+static bool is_new(const struct refresh *refresh)
+{
+    const struct line *line = refresh->line;
+    return refresh->failed || refresh->again_wanted || refresh->wake_wanted ||
+           line->wish != WISH_WORK || line->parameters_changed || line->pace_changed;
+}
+
+/* Wait for news, for a while, and take note of them. */
+static struct news wait_for_news(struct refresh *refresh, struct error *failure)
+{
+    struct line *line = refresh->line;
+    (void)pthread_mutex_lock(&line->lock);
+    if (!is_new(refresh) && !is_complete(refresh))
+        line_sleep(line, SUPERVISE_INTERVAL);
+    struct news news = {
+        .failed = refresh->failed,
+        /* Also when a resume came right after the pause: the stations have seen the pause. */
+        .stopped = line->wish != WISH_WORK || control_ending(&line->control),
+        .again = refresh->again_wanted,
+        .complete = is_complete(refresh),
+        .changed = line->parameters_changed,
+        .paced = line->pace_changed,
+        .wake = refresh->wake_wanted,
+    };
+    line->pace_changed = false;
+    refresh->wake_wanted = false;
+    if (news.failed)
+        *failure = refresh->failure;
+    (void)pthread_mutex_unlock(&line->lock);
+    return news;
+}
+
+/* Let everybody follow. */
+static int follow(struct refresh *refresh, const struct news *news, struct error *err)
+{
+    if (news->changed || news->paced) {
+        struct run_record run = run_copy(refresh->line);
+        set_pace(refresh->line, &run);
+    }
+    if (refresh->pool != NULL && (news->changed || news->paced || news->wake))
         geocode_wake(refresh->pool);
-    return run_save(refresh->line, err);
+    return news->changed ? run_save(refresh->line, err) : 0;
 }
 
 static int supervise(struct refresh *refresh, struct error *err)
@@ -339,64 +382,106 @@ static int supervise(struct refresh *refresh, struct error *err)
         .saved = clock_monotonic(), .reported = clock_monotonic(), .asking = refresh->pool != NULL};
     for (;;) {
         pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
-        (void)pthread_mutex_lock(&line->lock);
-        if (refresh->tiles_pending > 0 && !refresh->failed && line->wish == WISH_WORK &&
-            !line->parameters_changed)
-            line_sleep(line, SUPERVISE_INTERVAL);
-        bool failed = refresh->failed;
-        /* Also when a resume came right after the pause: the stations have seen the pause. */
-        bool stopped = line->wish != WISH_WORK || control_ending(&line->control);
-        bool changed = line->parameters_changed;
-        bool complete = refresh->tiles_pending == 0;
-        if (failed && err != NULL)
-            *err = refresh->failure;
-        (void)pthread_mutex_unlock(&line->lock);
-        if (failed)
+        struct news news = wait_for_news(refresh, err);
+        if (news.failed)
             return -1;
-        if (stopped)
+        if (news.stopped || news.again)
             return error_set(err, ERROR_CANCELED, "the run was stopped");
         if (make_round(refresh, &rounds, err) != 0)
             return -1;
-        if (complete)
+        if (news.complete)
             return 0;
-        if (changed && follow(refresh, err) != 0)
+        if (follow(refresh, &news, err) != 0)
             return -1;
     }
 }
 
+/* 0, 1 = the phase is to begin anew, -1. */
 static int run_stations(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
     struct error stopped;
-    uint64_t left = refresh->run.counts.selected - settled_points(&refresh->run.counts);
-    if (left > 0)
-        line_event(line, 2, "stage_started", "stage=geocode points=%" PRIu64, left);
-    line_event(line, 2, "stage_started", "stage=rebuild tiles=%u", refresh->tiles_pending);
     int result = refresh_start(refresh, err);
     if (result == 0)
         result = supervise(refresh, err);
     if (result != 0)
         atomic_store(&line->control.stop, true);
-    if (refresh_stop(refresh, &stopped) != 0 &&
-        (result == 0 || err == NULL || err->code == ERROR_CANCELED)) {
-        result = -1;
-        if (err != NULL)
-            *err = stopped;
+    if (refresh_stop(refresh, &stopped) != 0 && (result == 0 || err->code == ERROR_CANCELED)) {
+        *err = stopped;
+        return -1;
     }
-    return result;
+    return result != 0 && err->code == ERROR_CANCELED && refresh->again_wanted ? 1 : result;
 }
 
-int line_refresh(struct line *line, struct error *err)
+static void tell_start(const struct refresh *refresh)
 {
-    /* What was committed while the stations stopped last time is known to the ledger alone, and
-     * the answer log is cut where the record says. */
+    struct line *line = refresh->line;
+    uint64_t left = refresh->run.counts.selected - settled_points(&refresh->run.counts);
+    if (left > 0)
+        line_event(line, 2, "stage_started", "stage=geocode points=%" PRIu64, left);
+    if (refresh->tiles_pending > 0)
+        line_event(line, 2, "stage_started", "stage=rebuild tiles=%u", refresh->tiles_pending);
+}
+
+/* What the ledger has as the phase begins: what was committed while the stations stopped last time
+ * is known to it alone, and the answer log is cut where its record says. */
+static int prepare(struct line *line, struct error *err)
+{
+    const struct coordination *coordination = line->coordination;
     if (run_reload(line, err) != 0)
+        return -1;
+    struct run_record run = run_copy(line);
+    pulse_rest(&line->pulses[THREAD_CONDUCTOR]);
+    int result = coordination->prepare(coordination->context, &run, line->ledger,
+                                       line->answers_directory, &line->control, err);
+    pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
+    return result == 0 ? run_reload(line, err) : -1;
+}
+
+/* 0, 1 = the phase is to begin anew, -1. */
+static int refresh_once(struct line *line, bool first, struct error *err)
+{
+    if (prepare(line, err) != 0)
         return -1;
     struct refresh refresh = {.line = line, .run = run_copy(line)};
     (void)pthread_cond_init(&refresh.tiles_changed, NULL);
     int result = open_tiles(&refresh, err);
-    if (result == 0 && refresh.tiles_pending > 0)
+    if (result == 0 && first)
+        tell_start(&refresh);
+    if (result == 0)
         result = run_stations(&refresh, err);
+    free(refresh.first_ordinal_of_tile);
+    free(refresh.tile_states);
+    (void)pthread_cond_destroy(&refresh.tiles_changed);
+    return result;
+}
+
+/* The stations have stopped to begin anew: lower the flag that stopped them, unless somebody wished
+ * otherwise meanwhile. */
+static int begin_again(struct line *line, double since, struct error *err)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    double wait;
+    while (line->wish == WISH_WORK && (wait = since + AGAIN_INTERVAL - clock_monotonic()) > 0) {
+        pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
+        line_sleep(line, wait);
+    }
+    bool goes_on = line->wish == WISH_WORK;
+    if (goes_on)
+        atomic_store(&line->control.stop, false);
+    (void)pthread_mutex_unlock(&line->lock);
+    return goes_on ? 0 : error_set(err, ERROR_CANCELED, "the run was stopped");
+}
+
+int line_refresh(struct line *line, struct error *err)
+{
+    int result = 1;
+    for (bool first = true; result > 0; first = false) {
+        double since = clock_monotonic();
+        result = refresh_once(line, first, err);
+        if (result > 0 && begin_again(line, since, err) != 0)
+            return -1;
+    }
     if (result == 0)
         result = run_reload(line, err);
     if (result == 0) {
@@ -404,8 +489,5 @@ int line_refresh(struct line *line, struct error *err)
         line_event(line, 2, "stage_finished", "stage=rebuild tiles=%" PRIu64,
                    run.counts.tiles_rebuilt);
     }
-    free(refresh.first_ordinal_of_tile);
-    free(refresh.tile_states);
-    (void)pthread_cond_destroy(&refresh.tiles_changed);
     return result;
 }

@@ -12,16 +12,6 @@
 
 #include "cachefmt/generation.h"
 
-static int refuse_active(struct line *line, struct error *err)
-{
-    int result = 0;
-    (void)pthread_mutex_lock(&line->lock);
-    if (line->active)
-        result = error_set(err, ERROR_STATE, "run %s is active already", line->run.id);
-    (void)pthread_mutex_unlock(&line->lock);
-    return result;
-}
-
 /* older_than as a date; what was never refreshed is older than anything. */
 static void set_cutoff(struct run_parameters *parameters, uint32_t now)
 {
@@ -88,7 +78,7 @@ static int describe_run(struct line *line, const struct manifest *base,
     return generation_next(line->settings.cache_directory, &run->generation, err);
 }
 
-static int begin_run(struct line *line, const struct run_record *run, struct error *err)
+int run_begin(struct line *line, const struct run_record *run, struct error *err)
 {
     if (ledger_run_begin(line->ledger, run, err) != 0)
         return -1;
@@ -100,24 +90,20 @@ static int begin_run(struct line *line, const struct run_record *run, struct err
     (void)pthread_mutex_unlock(&line->lock);
     line_event(line, 2, "run_started", "generation=%" PRIu64 " points=%" PRIu64 " carried=%" PRIu64,
                run->generation, run->counts.selected, run->counts.carried);
-    (void)pthread_mutex_lock(&line->lock);
-    line->wish = WISH_WORK;
-    (void)pthread_cond_broadcast(&line->changed);
-    (void)pthread_mutex_unlock(&line->lock);
+    run_set_going(line);
     return 0;
 }
 
-int line_start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
-               bool *nothing, struct error *err)
+/* 1 = begun, 0 = there is nothing to do, -1. */
+static int start(struct line *line, const struct run_parameters *parameters,
+                 char id[RUN_ID_BYTES], struct error *err)
 {
-    struct run_parameters asked = *parameters;
     struct snapshot_plan plan = {0};
     struct cache *cache;
     struct run_record run;
     uint32_t now = clock_unix();
+    struct run_parameters asked = *parameters;
     int result = -1;
-    if (refuse_active(line, err) != 0)
-        return -1;
     set_cutoff(&asked, now);
     if (cache_open(&cache, line->settings.cache_directory, NULL, err) != 0)
         return -1;
@@ -125,7 +111,6 @@ int line_start(struct line *line, const struct run_parameters *parameters, char 
         (plan.selected == 0 && fold_forecast(line, cache, &asked, &plan, err) != 0))
         goto out;
     if (plan.selected == 0 && plan.folded == 0) {
-        *nothing = true;
         result = 0;
         goto out;
     }
@@ -134,15 +119,27 @@ int line_start(struct line *line, const struct run_parameters *parameters, char 
     run.counts.total = plan.total;
     run.counts.selected = plan.selected;
     run.counts.carried = plan.total - plan.selected;
-    if (begin_run(line, &run, err) != 0)
+    if (run_begin(line, &run, err) != 0)
         goto out;
     memcpy(id, run.id, sizeof run.id);
-    *nothing = false;
-    result = 0;
+    result = 1;
 out:
     snapshot_plan_free(&plan);
     cache_close(cache);
     return result;
+}
+
+int line_start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
+               bool *nothing, struct error *err)
+{
+    if (place_take(line, "a run is being begun", err) != 0)
+        return -1;
+    int begun = start(line, parameters, id, err);
+    place_leave(line);
+    if (begun < 0)
+        return -1;
+    *nothing = begun == 0;
+    return 0;
 }
 
 /* --- the plan ------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define BUSY_ENOUGH 0.5 /* a station busier than that may be called the bottleneck */
+#define PACE_KEPT 0.8   /* who keeps so much of the pace is held up by nothing else */
 
 const char *const line_state_names[LINE_STATES] = {
     "idle", "snapshot", "refreshing", "paused", "held", "publishing", "failed",
@@ -85,7 +86,8 @@ static void fill_rates(struct line *line, struct line_status *status)
     const struct sample *old = oldest_sample(line);
     const struct sample *new = newest_sample(line);
     double seconds = new->time - old->time;
-    status->points_per_second = (double)(new->answered - old->answered) / seconds;
+    if (new->answered > old->answered) /* answers may have been taken back */
+        status->points_per_second = (double)(new->answered - old->answered) / seconds;
     status->requests_per_second = (double)(new->sent - old->sent) / seconds;
     for (size_t i = 0; i < STATION_COUNT; i++) {
         unsigned threads = atomic_load(&line->meters[i].threads);
@@ -108,6 +110,8 @@ static enum station bottleneck(const struct line_status *status)
     bool asking = settled_points(&status->run.counts) < status->run.counts.selected;
     if (status->state == LINE_REFRESHING && !asking)
         return STATION_REBUILD;
+    if (status->rate > 0 && status->points_per_second >= PACE_KEPT * status->rate)
+        return STATION_GEOCODE;
     for (enum station i = STATION_WRITE; i <= STATION_REBUILD; i++) {
         if (status->stations[i].busy > BUSY_ENOUGH &&
             status->stations[i].busy > status->stations[worst].busy)
@@ -170,7 +174,10 @@ static void fill_pace_reason(struct line *line, struct line_status *status)
     status->unreachable = circuit.open;
     if (pace.status != 0)
         (void)snprintf(http, sizeof http, " (HTTP %u)", pace.status);
-    if (circuit.open)
+    if (pace.held)
+        (void)snprintf(status->reason, sizeof status->reason,
+                       "nothing may be asked now: no part of the run's rate is ours");
+    else if (circuit.open)
         (void)snprintf(status->reason, sizeof status->reason,
                        "the geocoder can't be reached for %.0f s: %s; asking again once a second",
                        clock_monotonic() - circuit.since, circuit.why);
@@ -191,7 +198,8 @@ static void fill_run(struct line *line, struct line_status *status)
     status->elapsed = line->run.elapsed;
     if (line->working)
         status->elapsed += clock_monotonic() - line->work_since;
-    status->draining = line->wish == WISH_PAUSE || line->wish == WISH_CANCEL;
+    status->draining =
+        line->wish == WISH_PAUSE || line->wish == WISH_CANCEL || line->wish == WISH_FAIL;
     if (line->wish == WISH_PAUSE && line->run.stop == STOP_NONE)
         (void)snprintf(status->reason, sizeof status->reason, "%s", line->pause_reason);
     else if (line->run.stop != STOP_NONE)
@@ -253,6 +261,8 @@ void line_status(struct line *line, struct line_status *status)
         if (!line->working && status->points_retried == 0)
             status->points_retried = status->run.counts.retried;
         status->run.counts.tiles_rebuilt += line->untouched;
+    } else if (status->state == LINE_FAILED) {
+        (void)snprintf(status->reason, sizeof status->reason, "%s", line->last_run.reason);
     }
     (void)pthread_mutex_unlock(&line->lock);
     fill_forecast(status);

@@ -120,6 +120,7 @@ static int commit_group(struct writer *writer, struct error *err)
             continue;
         if (remove_point_file(writer, share, err) != 0)
             return -1;
+        writer->events.share_done(writer->events.context, share);
         writer_progress_done(&writer->progress, share, &writer->events);
     }
     clear_group(group);

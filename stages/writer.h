@@ -19,10 +19,12 @@ struct writer_settings {
 };
 
 /* Called from the writer's thread. tile_ready: every answer of the tile is committed (also once at
- * the start for tiles complete already); committed: after each group, with the run's counts as the
+ * the start for tiles complete already); share_done: every answer of the share is committed, since
+ * the start; committed: after each group, with the run's counts as the
  * ledger has them; failed: the writer ends because of this error. */
 struct writer_events {
     void (*tile_ready)(void *context, uint32_t tile);
+    void (*share_done)(void *context, uint32_t share);
     void (*committed)(void *context, const struct answer_counts *group);
     void (*failed)(void *context, const struct error *err);
     void *context;

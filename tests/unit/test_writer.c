@@ -26,6 +26,7 @@ struct bench {
     struct meter meter;
     _Atomic unsigned ready[576];
     _Atomic unsigned tiles_ready;
+    _Atomic unsigned done[SHARES];
     _Atomic uint64_t committed;
     _Atomic unsigned failures;
 };
@@ -35,6 +36,13 @@ static void tile_ready(void *context, uint32_t tile)
     struct bench *bench = context;
     atomic_fetch_add(&bench->ready[tile], 1);
     atomic_fetch_add(&bench->tiles_ready, 1);
+}
+
+static void share_done(void *context, uint32_t share)
+{
+    struct bench *bench = context;
+    assert_true(share < SHARES);
+    atomic_fetch_add(&bench->done[share], 1);
 }
 
 static void committed(void *context, const struct answer_counts *group)
@@ -68,7 +76,13 @@ static void start(struct bench *bench)
         .first_ordinal_of_tile = bench->run.first_ordinal_of_tile,
         .tiles = bench->run.tiles,
     };
-    struct writer_events events = {tile_ready, committed, writer_failed, bench};
+    struct writer_events events = {
+        .tile_ready = tile_ready,
+        .share_done = share_done,
+        .committed = committed,
+        .failed = writer_failed,
+        .context = bench,
+    };
     assert_int_equal(
         answer_log_open(&bench->log, bench->rig->answers, bench->run.run.log_end, &err), 0);
     assert_int_equal(channel_create(&bench->channel, 16, 1 << 20, &err), 0);
