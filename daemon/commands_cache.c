@@ -11,9 +11,12 @@ int command_rollback(struct job *job)
     if (line_is_active(daemon->line))
         return error_set(&job->error, ERROR_STATE,
                          "a run is active; let it end or `refreshctl cancel` it before a rollback");
-    if (generation_rollback(daemon->started->cache.directory, to, &now, &job->error) != 0)
+    if (line_occupy(daemon->line, "a rollback is going on", &job->error) != 0)
         return -1;
-    line_cache_changed(daemon->line);
+    int result = generation_rollback(daemon->started->cache.directory, to, &now, &job->error);
+    line_vacate(daemon->line);
+    if (result != 0)
+        return -1;
     log_event(LOG_LEVEL_INFO, "rolled_back", "generation=%llu", (unsigned long long)now);
     return command_ok(job) != 0 ? -1
                                 : command_add(job, "generation", cJSON_CreateNumber((double)now));

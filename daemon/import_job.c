@@ -164,12 +164,12 @@ static int fill_reply(struct job *job, const struct import *import)
 static int finish(struct job *job)
 {
     struct import *import = job->data;
+    line_vacate(job->daemon->line);
     if (import->failed) {
         bool ours = import->error.code == ERROR_CANCELED && import->stop;
         job->error = ours ? import->aborted : import->error;
         return -1;
     }
-    line_cache_changed(job->daemon->line);
     FILE *rejects = import->rejects;
     import->rejects = NULL;
     if (rejects != NULL && spool_finish(rejects, &job->spool, &job->attached, &job->error) != 0)
@@ -212,6 +212,7 @@ static void after_work(uv_work_t *request, int status)
     }
     struct job lost = {.daemon = daemon, .result = -1, .spool = -1, .data = import};
     error_memory(&lost.error, "a reply");
+    line_vacate(daemon->line);
     finished(&lost);
 }
 
@@ -320,7 +321,12 @@ void import_begin(struct job *job)
     else
         job->result = command_ok(job);
     if (job->result == 0)
+        job->result = line_occupy(daemon->line, "an import is going on", &job->error);
+    if (job->result == 0) {
         job->result = open_pipe(import, &daemon->loop, &job->error);
+        if (job->result != 0)
+            line_vacate(daemon->line);
+    }
     if (job->result != 0) {
         if (!import->pipe_closing)
             free_import(import);

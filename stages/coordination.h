@@ -2,9 +2,9 @@
  * when the switch is. Alone nobody shares it (coordination_alone); a fleet puts its own behind the
  * same calls, and the stages never ask which of the two it is.
  *
- * All calls but `committed` of the claims and `pace` come from the conductor's thread and may wait;
- * a call that waits ends with ERROR_CANCELED within a second after control_ending. What a call is
- * given is valid during the call unless it says otherwise. */
+ * All calls but `pace` and `settings` come from the conductor's thread and may wait; a call that
+ * waits ends with ERROR_CANCELED within a second after control_ending. What a call is given is
+ * valid during the call unless it says otherwise. */
 #ifndef REFRESHD_STAGES_COORDINATION_H
 #define REFRESHD_STAGES_COORDINATION_H
 
@@ -23,9 +23,11 @@ struct coordination_site {
     const struct control *control;
     const char *points_directory, *answers_directory;
     const bool *done; /* shares of which every answer is in the ledger; not after claims_open */
-    /* Any thread. wake: shares may be claimed, or all are finished. again: the phase is to stop and
-     * begin anew (prepare, claims_open), since what the ledger has and what is claimed is not what
-     * the others know. fail: the run can't go on: it pauses with this reason. */
+    /* Any thread, but not with a lock that the calls of the claims take: these are called with the
+     * line's own lock held. wake: shares may be claimed, or claims_over or claims_settled has
+     * become true. again: the phase is to stop and begin anew (prepare, claims_open), since what
+     * the ledger has and what is claimed is not what the others know. fail: the run can't go on: it
+     * pauses with this reason. */
     void (*wake)(void *context);
     void (*again)(void *context);
     void (*fail)(void *context, const struct error *err);
@@ -49,8 +51,9 @@ struct agreement {
 struct coordination {
     void *context;
 
-    /* limits: the gate of this run into *limits, which holds our own settings' when it is called;
-     * likewise language and max_distance of *geocoder (texts live as long as the run is active). */
+    /* settings: any thread; never waits. The gate of this run into *limits, which holds our own
+     * settings' when it is called; likewise language and max_distance of *geocoder (texts live as
+     * long as the run is active). */
     void (*settings)(void *context, const struct run_record *run, struct gate_limits *limits,
                      struct geocoder_settings *geocoder);
 

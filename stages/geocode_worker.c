@@ -295,8 +295,7 @@ static bool is_done(struct worker *worker)
         return true;
     if (worker->in_flight > 0)
         return has_drained(worker);
-    return is_draining(worker) ||
-           (worker->shares == NULL && pool_is_over(worker->pool));
+    return is_draining(worker) || (worker->shares == NULL && pool_is_over(worker->pool));
 }
 
 static void work(struct worker *worker)

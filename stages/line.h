@@ -127,7 +127,8 @@ int line_fail(struct line *line, const char *reason, struct error *err);
 
 /* line_repace: the coordination's pace has changed. line_occupy: nobody may start a run until
  * line_vacate, because of what ("the fleet's generation is being fetched"); ERROR_STATE when a run
- * is active or somebody else occupies it. For whoever changes the cache directory. */
+ * is active or somebody else occupies it, or is just beginning a run. For whoever changes the cache
+ * directory; line_vacate looks at it again (line_cache_changed). */
 void line_repace(struct line *line);
 int line_occupy(struct line *line, const char *what, struct error *err);
 void line_vacate(struct line *line);

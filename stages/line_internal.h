@@ -194,8 +194,8 @@ void run_work_ends(struct line *line);
 /* record_close: move the run to the history, then remove what it leaves behind. */
 int record_close(struct line *line, enum run_result result, struct error *err);
 
-/* run_give_up: end the run without a generation; reason NULL = as it is. On a full disk the ledger may have no room for
- * that: what the run occupies makes some. */
+/* run_give_up: end the run without a generation; reason NULL = as it is. On a full disk the ledger
+ * may have no room for that: what the run occupies makes some. */
 int run_give_up(struct line *line, enum run_result result, const char *reason, struct error *err);
 
 /* --- line_fold.c ------------------------------------------------------------------ */

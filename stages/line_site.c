@@ -77,8 +77,8 @@ int site_open_claims(struct refresh *refresh, struct error *err)
         return -1;
     describe_site(refresh);
     pulse_rest(&line->pulses[THREAD_CONDUCTOR]);
-    int result = coordination->claims_open(coordination->context, &refresh->claims, &refresh->site,
-                                           err);
+    int result =
+        coordination->claims_open(coordination->context, &refresh->claims, &refresh->site, err);
     pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
     return result;
 }

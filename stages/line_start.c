@@ -95,8 +95,8 @@ int run_begin(struct line *line, const struct run_record *run, struct error *err
 }
 
 /* 1 = begun, 0 = there is nothing to do, -1. */
-static int start(struct line *line, const struct run_parameters *parameters,
-                 char id[RUN_ID_BYTES], struct error *err)
+static int start(struct line *line, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
+                 struct error *err)
 {
     struct snapshot_plan plan = {0};
     struct cache *cache;

@@ -63,8 +63,8 @@ static int check_whole(const struct answer_batch *batch, uint32_t points, struct
 {
     size_t count;
     const struct ordinal_range *ranges = answer_batch_ranges(batch, &count);
-    bool whole = points == 0 ? count == 0
-                             : count == 1 && ranges[0].first == 0 && ranges[0].count == points;
+    bool whole =
+        points == 0 ? count == 0 : count == 1 && ranges[0].first == 0 && ranges[0].count == points;
     return whole ? 0
                  : error_set(err, ERROR_MISSING, "share %u has answers to %u of its %u points",
                              answer_batch_share(batch), answer_batch_rows(batch), points);

@@ -75,6 +75,27 @@ static void ending_what_is_not_claimed_does_nothing(void **state)
     claims_free(claims);
 }
 
+static void they_are_over_when_none_is_free(void **state)
+{
+    (void)state;
+    const bool done[3] = {false, true, false};
+    struct claims *claims = make_claims(3, done);
+    assert_false(claims_over(claims));
+    assert_int_equal(next(claims), 0);
+    assert_false(claims_over(claims));
+    assert_int_equal(next(claims), 2);
+    assert_true(claims_over(claims));
+    claims_return(claims, 0);
+    assert_false(claims_over(claims));
+    assert_int_equal(next(claims), 0);
+    claims_finish(claims, 0);
+    claims_finish(claims, 2);
+    claims_committed(claims, 0);
+    assert_true(claims_over(claims));
+    assert_true(claims_settled(claims));
+    claims_free(claims);
+}
+
 enum { SHARES = 4000, THREADS = 8 };
 
 struct shared {
@@ -119,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_the_lowest_share_that_is_free),
         cmocka_unit_test(the_state_of_all_shares_can_be_copied),
+        cmocka_unit_test(they_are_over_when_none_is_free),
         cmocka_unit_test(ending_what_is_not_claimed_does_nothing),
         cmocka_unit_test(every_share_is_finished_by_one_thread),
     };

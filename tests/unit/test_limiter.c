@@ -531,6 +531,41 @@ static void what_is_kept_is_not_kept_for_ever(void **state)
     limiter_free(limiter);
 }
 
+static void nothing_is_granted_while_it_is_held(void **state)
+{
+    (void)state;
+    double wait = 0;
+    struct limiter *limiter = limiter_create();
+    limiter_hold(limiter, true);
+    assert_true(limiter_look(limiter, 0).held);
+    for (double now = 0; now < 5; now += 0.5) {
+        assert_int_equal(limiter_take(limiter, now, 5, &wait), 0);
+        assert_true(wait > 0 && wait <= 1);
+        assert_int_equal(limiter_take_urgent(limiter, now, 1, &wait), 0);
+        assert_true(wait > 0 && wait <= 1);
+    }
+    limiter_hold(limiter, false);
+    assert_false(limiter_look(limiter, 5).held);
+    assert_int_equal(limiter_take(limiter, 5, 5, &wait), 5);
+    assert_int_equal(limiter_take_urgent(limiter, 5, 1, &wait), 1);
+    limiter_free(limiter);
+}
+
+static void what_was_held_is_not_made_up_for(void **state)
+{
+    (void)state;
+    struct limiter *limiter = limiter_create();
+    double wait;
+    limiter_set_rate(limiter, 100);
+    limiter_hold(limiter, true);
+    assert_int_equal(limiter_take(limiter, 10, 50, &wait), 0);
+    limiter_hold(limiter, false);
+    grants = (struct grants){0};
+    take_all(limiter, 20, 25, 50, 0.001);
+    assert_true(fullest_second() <= 100);
+    limiter_free(limiter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +593,8 @@ int main(void)
         cmocka_unit_test(a_stray_refusal_early_in_a_run_changes_nothing),
         cmocka_unit_test(without_a_rate_the_cut_starts_from_the_measured_pace),
         cmocka_unit_test(the_deadline_composes_with_refusals),
+        cmocka_unit_test(nothing_is_granted_while_it_is_held),
+        cmocka_unit_test(what_was_held_is_not_made_up_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
