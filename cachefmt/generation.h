@@ -31,6 +31,11 @@ int generation_pair_paths(const char *directory, uint32_t tile, uint64_t built, 
 int generation_pair_open(struct pair **out, const char *directory, const struct manifest_tile *row,
                          struct error *err);
 
+/* generation_pair_check: does an open pair say of itself what the row says? ERROR_CORRUPT, naming
+ * index_path. */
+int generation_pair_check(const struct pair *pair, const struct manifest_tile *row,
+                          const char *index_path, struct error *err);
+
 /* generation_current: the published manifest. ERROR_MISSING when nothing was published yet; the
  * message then says how to begin (cache import). */
 int generation_current(const char *directory, struct manifest **out, struct error *err);

@@ -12,9 +12,11 @@ static bool figures_equal(const struct pair_info *a, const struct pair_info *b)
            a->data_bytes == b->data_bytes;
 }
 
-static int check_against_row(const struct pair_info *found, const struct pair_info *row,
-                             const char *index_path, struct error *err)
+int generation_pair_check(const struct pair *pair, const struct manifest_tile *of,
+                          const char *index_path, struct error *err)
 {
+    const struct pair_info *found = pair_info(pair);
+    const struct pair_info *row = &of->info;
     char theirs[2 * PAIR_ID_BYTES + 1];
     char ours[2 * PAIR_ID_BYTES + 1];
     if (memcmp(&found->id, &row->id, sizeof row->id) != 0)
@@ -45,7 +47,7 @@ int generation_pair_open(struct pair **out, const char *directory, const struct 
     struct pair *pair;
     int result = pair_open(&pair, index_path, data_path, err);
     if (result == 0) {
-        result = check_against_row(pair_info(pair), &row->info, index_path, err);
+        result = generation_pair_check(pair, row, index_path, err);
         if (result == 0)
             *out = pair;
         else

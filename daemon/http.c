@@ -6,12 +6,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/listen.h"
 #include "base/thread.h"
 #include "daemon/http_internal.h"
 
 /* Beside the bytes of the request, libmicrohttpd keeps its parsed headers and the reply's headers
  * in the memory of a connection. */
 #define BESIDE_HEADER 2048
+
+/* Clients are many and replies are small. */
+static const struct listen_buffers buffers = {.send = 128 << 10, .receive = 32 << 10};
 
 /* What clients do wrong is theirs to know, so nothing is said but why the start failed. */
 static void on_message(void *context, const char *format, va_list arguments)
@@ -75,7 +79,7 @@ int http_open(struct http **out, const struct http_settings *settings, struct er
     (void)pthread_mutex_init(&http->lock, NULL);
     (void)pthread_cond_init(&http->resumed, NULL);
     if (crowd_open(&http->crowd, settings->max_connections, settings->timeout, err) != 0 ||
-        listen_open(settings->listen, &http->listener, &http->port, err) != 0 ||
+        listen_open(settings->listen, buffers, &http->listener, &http->port, err) != 0 ||
         (settings->client_rate > 0 && rate_open(&http->rate, settings->client_rate, err) != 0) ||
         start_deaf(http, err) != 0) {
         http_close(http);

@@ -98,11 +98,6 @@ struct http {
 /* http_continue: a suspended call goes on. Any thread; once for each suspension. */
 void http_continue(struct http *http, struct MHD_Connection *mhd);
 
-/* --- http_listen.c --- */
-
-/* listen_open: a listening socket for HOST:PORT; the port it got. Errors name `listen`. */
-int listen_open(const char *listen, int *fd, unsigned *port, struct error *err);
-
 /* --- http_connections.c --- */
 
 /* crowd_open: as many connections as the limit of open files allows, at most `most`; the

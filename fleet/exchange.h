@@ -45,8 +45,13 @@ int exchange_server_open(struct exchange_server **out, const char *listen,
                          const struct exchange_shelves *shelves, struct error *err);
 void exchange_server_close(struct exchange_server *server); /* NULL is allowed */
 
+/* exchange_server_port: the port it got, for PORT 0. */
+unsigned exchange_server_port(const struct exchange_server *server);
+
 struct exchange_figures {
-    uint64_t requests, refused, bytes_sent;
+    uint64_t requests;   /* of peers that are known by their certificate */
+    uint64_t refused;    /* connections that ended without one */
+    uint64_t bytes_sent; /* of things, as they went out */
 };
 struct exchange_figures exchange_server_figures(struct exchange_server *server);
 
@@ -69,6 +74,9 @@ int exchange_client_open(struct exchange_client **out,
                          const struct exchange_client_settings *settings, struct error *err);
 void exchange_client_close(struct exchange_client *client);     /* NULL is allowed */
 void exchange_client_interrupt(struct exchange_client *client); /* any thread; for good */
+
+/* exchange_client_bytes: received so far, as they came in. Any thread. */
+uint64_t exchange_client_bytes(const struct exchange_client *client);
 
 /* HOST:PORT of peers that may have it, as they advertise. */
 struct exchange_sources {

@@ -1,3 +1,5 @@
+#include "base/listen.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -5,13 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/http_internal.h"
-
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
-
-/* What the kernel may keep of a connection whose client does not read, or sends ahead. */
-#define SEND_BYTES (128 << 10)
-#define RECEIVE_BYTES (32 << 10)
 
 static int split(const char *listen, char host[256], const char **port, struct error *err)
 {
@@ -47,16 +43,21 @@ static const char *advice(int reason)
     }
 }
 
-/* An open socket, or -1 with errno. */
-static int open_socket(const struct addrinfo *address)
+static int set_buffer(int fd, int option, int bytes)
 {
-    int on = 1, send = SEND_BYTES, receive = RECEIVE_BYTES;
+    return bytes == 0 ? 0 : setsockopt(fd, SOL_SOCKET, option, &bytes, sizeof bytes);
+}
+
+/* An open socket, or -1 with errno. */
+static int open_socket(const struct addrinfo *address, struct listen_buffers buffers)
+{
+    int on = 1;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof receive) == 0 &&
+        set_buffer(fd, SO_SNDBUF, buffers.send) == 0 &&
+        set_buffer(fd, SO_RCVBUF, buffers.receive) == 0 &&
         bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int reason = errno;
@@ -66,7 +67,7 @@ static int open_socket(const struct addrinfo *address)
 }
 
 /* The first address that can be listened on. A name that stands for both families means IPv4. */
-static int open_any(const struct addrinfo *addresses)
+static int open_any(const struct addrinfo *addresses, struct listen_buffers buffers)
 {
     static const int families[] = {AF_INET, AF_INET6};
     int reason = EADDRNOTAVAIL;
@@ -74,7 +75,7 @@ static int open_any(const struct addrinfo *addresses)
         for (const struct addrinfo *a = addresses; a != NULL; a = a->ai_next) {
             if (a->ai_family != families[f])
                 continue;
-            int fd = open_socket(a);
+            int fd = open_socket(a, buffers);
             if (fd >= 0)
                 return fd;
             reason = errno;
@@ -95,7 +96,8 @@ static unsigned port_of(int fd)
                                              : ((struct sockaddr_in *)&bound)->sin_port);
 }
 
-int listen_open(const char *listen, int *fd, unsigned *port, struct error *err)
+int listen_open(const char *listen, struct listen_buffers buffers, int *fd, unsigned *port,
+                struct error *err)
 {
     char host[256];
     const char *service = NULL;
@@ -108,7 +110,7 @@ int listen_open(const char *listen, int *fd, unsigned *port, struct error *err)
         return error_set(err, ERROR_CONFIG,
                          "cannot listen on %s: %s; use an address of this machine", listen,
                          gai_strerror(failed));
-    int opened = open_any(addresses);
+    int opened = open_any(addresses, buffers);
     int reason = errno;
     freeaddrinfo(addresses);
     if (opened < 0)
