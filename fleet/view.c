@@ -247,12 +247,13 @@ static void forget_run(struct fleet_view *view)
     }
 }
 
+/* The run first: when it is absent, how it ended is there to be read after it. */
 static int read_all(struct fleet_view *view, struct etcd *etcd, const char *prefix,
                     struct error *err)
 {
     forget_run(view);
-    if (read_current(view, etcd, prefix, err) != 0 || read_ended(view, etcd, prefix, err) != 0 ||
-        read_run(view, etcd, prefix, err) != 0 || read_wish(view, etcd, prefix, err) != 0)
+    if (read_run(view, etcd, prefix, err) != 0 || read_wish(view, etcd, prefix, err) != 0 ||
+        read_current(view, etcd, prefix, err) != 0 || read_ended(view, etcd, prefix, err) != 0)
         return -1;
     if (view->has_run)
         return read_of_run(view, etcd, prefix, err);
