@@ -7,7 +7,7 @@ out=$2
 
 style=$(cd "$folder/style" && cat page.css run.css map.css place.css panels.css)
 script=$(cd "$folder/script" && cat format.js dom.js theme.js poll.js map_view.js tiles.js map.js \
-    place.js chart.js run.js panels.js main.js)
+    place.js chart.js run.js panels.js peers.js main.js)
 coastline=$(cat "$folder/coastline.txt")
 page=$(cat "$folder/index.html")
 

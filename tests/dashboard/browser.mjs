@@ -48,7 +48,8 @@ async function watch(origin) {
 }
 
 const commands = {
-    async open({ url, width, height, scheme, touch = false }) {
+    /* fakes: {path: document}, which are answered without the server. */
+    async open({ url, width, height, scheme, touch = false, fakes = {} }) {
         await page?.context().close();
         const context = await browser.newContext({
             viewport: { width, height },
@@ -58,6 +59,8 @@ const commands = {
         page = await context.newPage();
         page.setDefaultTimeout(TIMEOUT);
         await watch(new URL(url).origin);
+        for (const [path, json] of Object.entries(fakes))
+            await page.route(new URL(path, url).href, (route) => route.fulfill({ json }));
         const reply = await page.goto(url);
         return { status: reply.status(), headers: reply.headers() };
     },

@@ -64,9 +64,10 @@ class Browser:
         assert "error" not in reply, f"{command}: {reply['error']}"
         return reply["ok"]
 
-    def open(self, url, width=1440, height=900, scheme="light", touch=False):
+    def open(self, url, width=1440, height=900, scheme="light", touch=False, fakes=None):
+        """fakes: documents by path that are answered without the server."""
         return self.do("open", {"url": url, "width": width, "height": height, "scheme": scheme,
-                                "touch": touch})
+                                "touch": touch, "fakes": fakes or {}})
 
     def evaluate(self, expression):
         return self.do("evaluate", expression)

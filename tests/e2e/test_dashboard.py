@@ -286,6 +286,69 @@ def test_it_is_accessible(browser, daemon, scheme, width):
     assert browser.do("accessibility") == []
 
 
+def peer(name, **more):
+    return {"name": name, "advertise": f"{name}.example:8577", "live": True, "self": False,
+            "member": True, "generation": 7, "digest": "0123456789abcdef" * 2,
+            "point_files_done": 64, "point_files_held": 128, "lag_s": 1.2,
+            "last_seen": 1_700_000_000, "clock_ahead_s": 0.01, "state": "refreshing",
+            "differs": None, **more}
+
+
+FLEET = {"run": "20261121T020000Z-1f3a", "phase": "refreshing", "detail": None, "members": 3,
+         "ready": 0, "live": 2, "switch_at": None, "digest": "0123456789abcdef" * 2,
+         "current": True, "paused": False, "shares": 256, "shares_done": 150, "fetched": 64,
+         "bytes_fetched": 1, "bytes_served": 2, "rate_share": 0.5}
+PEERS = [peer("blue", self=True, lag_s=0),
+         peer("green", clock_ahead_s=-30, differs="max_failed 1%, the run's is 5%"),
+         peer("red", live=False, lag_s=7200, state=None, digest=None, point_files_done=0)]
+
+
+@pytest.mark.parametrize("scheme, width", [("light", 1440), ("dark", 360)])
+def test_the_peers_of_a_fleet(browser, daemon, scheme, width):
+    status = {**daemon.status(), "fleet": FLEET}
+    fakes = {"/api/status": status, "/api/peers": {"point_files": 256, "peers": PEERS}}
+    browser.open(daemon.url, scheme=scheme, width=width, fakes=fakes)
+    assert "2 live" in browser.wait_text("#peers-aside", "refreshing")
+    rows = browser.evaluate("[...document.querySelectorAll('#peers tr')].map("
+                            "(row) => [...row.children].map((cell) => cell.innerText))")
+    assert [row[0].split()[0].removesuffix("member") for row in rows] == ["blue", "green", "red"]
+    assert [row[2] for row in rows] == ["25.0%", "25.0%", "0.0%"]
+    assert [row[3] for row in rows] == ["50.0%"] * 3
+    assert [row[4] for row in rows] == ["this server", "live", "2 hours ago"]
+    if width > 1000:
+        assert [row[5] for row in rows] == ["01234567", "01234567", "–"]
+    odd = browser.text("#peers-oddities").splitlines()
+    assert odd == ["green differs: max_failed 1%, the run's is 5%",
+                   "The clock of green is 30 s behind ours"]
+    assert browser.text("#notice") == "" and overflow(browser) <= 0
+    assert browser.do("accessibility") == []
+    browser.screenshot(f"peers-{scheme}")
+    at_ease(browser)
+
+
+@pytest.mark.parametrize("changed, notice", [
+    ({"phase": "unreachable", "detail": "no answer for 12 s"}, "etcd can't be reached: no answer for 12 s"),
+    ({"phase": "left_out", "detail": "its digest differs"}, "Left out of the fleet's run: its digest differs"),
+    ({"phase": "idle", "current": False, "detail": None}, "Not the fleet's generation")])
+def test_a_peer_that_does_not_do_as_the_others(browser, daemon, changed, notice):
+    status = {**daemon.status(), "fleet": {**FLEET, **changed}}
+    browser.open(daemon.url, fakes={"/api/status": status,
+                                    "/api/peers": {"point_files": 0, "peers": PEERS}})
+    assert browser.wait_text("#notice", notice[:20]) == notice
+    browser.wait_text("#peers-aside", "2 live")
+    assert browser.text("[data-peer=blue] .number") == "–"  # no run, so nobody has a share of it
+    at_ease(browser)
+
+
+def test_alone_there_are_no_peers(browser, daemon):
+    open_page(browser, daemon)
+    browser.wait_text("#generations", "1")
+    assert browser.text("#peers-card") == ""
+    assert not browser.evaluate("performance.getEntriesByType('resource')"
+                                ".some((entry) => entry.name.includes('/api/peers'))")
+    at_ease(browser)
+
+
 @pytest.mark.parametrize("rows, columns", [(24, 24), (6, 12)])
 def test_without_a_cache(browser, refreshd, rows, columns):
     port = free_port()

@@ -2,6 +2,7 @@
 
 const STATUS_INTERVAL = 1000; /* milliseconds */
 const HISTORY_INTERVAL = 10000;
+const PEERS_INTERVAL = 2000;
 const TILES_INTERVAL = 5000; /* at most so long between two looks in a run */
 const TILES_RESTING = 60000; /* and without one: ages grow, the census ends */
 
@@ -55,6 +56,23 @@ function makeGenerationsFeed() {
     };
 }
 
+/* makePeersFeed: a server alone is never asked for peers. */
+function makePeersFeed() {
+    let asked = -Infinity;
+    return {
+        async look(status) {
+            show(byId("peers-card"), status.fleet !== undefined);
+            if (status.fleet === undefined || performance.now() - asked < PEERS_INTERVAL) return;
+            asked = performance.now();
+            try {
+                showPeers(status.fleet, await fetchJson("/api/peers"));
+            } catch {
+                /* status is polled faster and says that the daemon is away */
+            }
+        },
+    };
+}
+
 function start() {
     let colour = remembered("colour") === "progress" ? "progress" : "age";
     const map = makeMap({
@@ -64,6 +82,7 @@ function start() {
     const place = makePlace(map);
     const throughput = makeThroughput();
     const generations = makeGenerationsFeed();
+    const peers = makePeersFeed();
 
     function showTiles(world) {
         map.update(world, colour);
@@ -92,6 +111,7 @@ function start() {
         throughput.status(status);
         tiles.look(status);
         generations.look(status);
+        peers.look(status);
     }
 
     startTheme();

@@ -35,6 +35,17 @@ function stateName(status) {
         : (STATE_NAMES[status.state] ?? status.state);
 }
 
+/* fleetNoticeOf: likewise, of a peer that does not do what the others do. */
+function fleetNoticeOf(fleet) {
+    const text = fleet?.detail ?? "";
+    if (fleet === undefined) return null;
+    if (fleet.phase === "unreachable") return { tone: "warn", title: "etcd can't be reached", text };
+    if (fleet.phase === "left_out") return { tone: "bad", title: "Left out of the fleet's run", text };
+    if (!fleet.current)
+        return { tone: "warn", title: "Not the fleet's generation", text };
+    return null;
+}
+
 /* noticeOf: {tone, title, text} of what needs a person's eye; null = nothing. */
 function noticeOf(status) {
     const reason = status.reason;
@@ -58,7 +69,8 @@ function noticeOf(status) {
                 text: reason ?? "",
             };
         default:
-            return reason === null ? null : { tone: "warn", title: status.points_per_s > 0 ? "Slowed down" : "Waiting", text: reason };
+            if (reason === null) return fleetNoticeOf(status.fleet);
+            return { tone: "warn", title: status.points_per_s > 0 ? "Slowed down" : "Waiting", text: reason };
     }
 }
 
@@ -74,6 +86,10 @@ function showNotice(status) {
 /* headlineOf: [large, small]. */
 function headlineOf(status) {
     const last = status.last_run;
+    if (status.run !== null && status.fleet?.phase === "gathering")
+        return ["Exchanging learned points", "with the other peers"];
+    if (status.run !== null && status.fleet?.phase === "ready")
+        return ["Ready to switch", `${status.fleet.ready} of ${status.fleet.members} peers are`];
     if (status.run !== null && status.state === "snapshot") return ["Collecting points", ""];
     if (status.run !== null)
         return [
