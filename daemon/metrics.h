@@ -17,6 +17,7 @@
 struct metrics;
 struct metrics_shard;
 struct census_view;
+struct fleet_status;
 
 enum metrics_result { METRICS_HIT, METRICS_MISS, METRICS_ERROR, METRICS_RESULTS };
 #define METRICS_STATUS_CLASSES 5 /* 1xx to 5xx */
@@ -75,6 +76,7 @@ struct metrics_view {
     const struct line_status *status;
     const struct census_view *census; /* NULL: nothing is published */
     const struct geocode_figures *geocoder;
+    const struct fleet_status *fleet; /* NULL: this server is alone */
     struct metrics_process process;
     uint64_t point_files; /* of a run that would start now */
     uint64_t serving;     /* generation that lookups see; 0 = none */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/census.h"
+#include "daemon/metrics_fleet.h"
 #include "daemon/prometheus.h"
 #include "daemon/run_stand.h"
 
@@ -331,6 +332,8 @@ int metrics_print(const struct metrics *metrics, const struct metrics_view *view
     print_geocoder(&page, view);
     print_run(&page, view);
     print_last_run(&page, &view->status->last_run);
+    if (view->fleet != NULL)
+        metrics_fleet_print(&page, view->fleet);
     print_disks(&page, view);
     print_process(&page, &view->process, sum.started);
     return prometheus_end(&page, err);

@@ -199,8 +199,11 @@ def test_what_is_drawn_and_alerted_on_exists(refreshd):
     names = Page(port).names()
     alerts = (MONITORING / "alerts.yml").read_text()
     used = set(re.findall(r"refreshd_[a-z_]+", "\n".join(expressions()) + alerts))
-    assert len(used) > 30
-    assert used <= names, used - names
+    fleets = {name for name in used if name.startswith("refreshd_fleet_")}
+    assert len(used) > 30 and not any(name.startswith("refreshd_fleet_") for name in names)
+    assert used - fleets <= names, used - fleets - names
+    told = (MONITORING.parent / "daemon/metrics_fleet.c").read_text()
+    assert fleets and all(f'"{name}"' in told for name in fleets)
 
 
 def test_the_dashboard_asks_what_prometheus_understands(tmp_path):

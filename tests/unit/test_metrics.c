@@ -12,6 +12,7 @@
 
 #include "daemon/census.h"
 #include "daemon/metrics.h"
+#include "fleet/fleet.h"
 
 static struct metrics *create(void)
 {
@@ -256,6 +257,53 @@ static void test_page_of_a_run(void **state)
     metrics_free(metrics);
 }
 
+static void test_page_of_a_peer(void **state)
+{
+    (void)state;
+    struct metrics *metrics = create();
+    struct geocode_figures geocoder = {0};
+    struct line_status status;
+    struct fleet_status fleet = {.phase = FLEET_LEFT_OUT,
+                                 .members = 3,
+                                 .live = 2,
+                                 .ready = 1,
+                                 .switch_at = 1794000000,
+                                 .current = true,
+                                 .shares = 4096,
+                                 .shares_done = 12,
+                                 .shares_fetched = 8,
+                                 .bytes_fetched = 1000,
+                                 .bytes_served = 2000,
+                                 .rate_share = 0.5};
+    struct metrics_view view = {.status = &status, .geocoder = &geocoder};
+    fill_run(&status);
+    char *page = print(metrics, &view);
+    assert_null(strstr(page, "refreshd_fleet_"));
+    free(page);
+    view.fleet = &fleet;
+    page = print(metrics, &view);
+    static const char *const lines[] = {
+        "refreshd_fleet_phase{phase=\"left_out\"} 1",
+        "refreshd_fleet_phase{phase=\"ready\"} 0",
+        "refreshd_fleet_peers_live 2",
+        "refreshd_fleet_members 3",
+        "refreshd_fleet_members_ready 1",
+        "refreshd_fleet_is_current 1",
+        "refreshd_fleet_switch_timestamp_seconds 1794000000",
+        "refreshd_fleet_point_files 4096",
+        "refreshd_fleet_point_files_done 12",
+        "refreshd_fleet_point_files_fetched 8",
+        "refreshd_fleet_fetched_bytes_total 1000",
+        "refreshd_fleet_served_bytes_total 2000",
+        "refreshd_fleet_rate_share_ratio 0.5",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        expect(page, lines[i]);
+    must_please_promtool(page);
+    free(page);
+    metrics_free(metrics);
+}
+
 static void test_page_of_nothing(void **state)
 {
     (void)state;
@@ -306,9 +354,10 @@ static void test_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shards_add_up),        cmocka_unit_test(test_threads_lose_nothing),
-        cmocka_unit_test(test_page_of_a_run),        cmocka_unit_test(test_page_of_nothing),
-        cmocka_unit_test(test_what_a_run_waits_for), cmocka_unit_test(test_process),
+        cmocka_unit_test(test_shards_add_up),   cmocka_unit_test(test_threads_lose_nothing),
+        cmocka_unit_test(test_page_of_a_run),   cmocka_unit_test(test_page_of_a_peer),
+        cmocka_unit_test(test_page_of_nothing), cmocka_unit_test(test_what_a_run_waits_for),
+        cmocka_unit_test(test_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
