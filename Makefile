@@ -394,6 +394,7 @@ install: all
 
 # The units' paths are those of a package; here they follow PREFIX.
 UNITS := systemd/refreshd.service systemd/refresh.service systemd/refresh.timer
+EXAMPLES := refresh.cron refresh.service.fleet.conf refresh.timer.fleet.conf
 OWN_PATHS := -e 's|/usr/sbin/|$(PREFIX)/sbin/|' -e 's|/usr/bin/refresh|$(PREFIX)/bin/refresh|' \
 	-e 's|/usr/lib/refreshd|$(PREFIX)/lib/refreshd|'
 .PHONY: install-units
@@ -408,9 +409,9 @@ install-units:
 	install -m 644 systemd/refreshd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/refreshd.conf
 	install -m 644 systemd/refreshd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/refreshd.conf
 	install -m 755 systemd/refresh-when-due $(DESTDIR)$(PREFIX)/lib/refreshd/refresh-when-due
-	sed $(OWN_PATHS) systemd/refresh.cron \
-		>$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/refresh.cron
-	chmod 644 $(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/refresh.cron
+	for example in $(EXAMPLES); do sed $(OWN_PATHS) systemd/$$example \
+		>$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/$$example || exit 1; done
+	chmod 644 $(EXAMPLES:%=$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/%)
 
 # Takes away what an install with the same variables puts there, but a configuration.
 .PHONY: uninstall

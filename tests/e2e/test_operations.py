@@ -41,14 +41,41 @@ def test_links_of_the_documents_exist():
                 "docs/../", "")), f"{path}: {target}"
 
 
+def blocks(path):
+    """The indented blocks of a page, without their indent."""
+    found = re.findall(r"(?m)(?:^    [^\n]*\n)+", (ROOT / path).read_text())
+    return [re.sub(r"(?m)^    ", "", block) for block in found]
+
+
+def test_a_fleet_can_be_set_up_as_told(tmp_path):
+    """The certificates by the commands as they are written, then the configuration with them."""
+    make = next(block for block in blocks("docs/OPERATIONS.md") if "openssl req -x509" in block)
+    made = subprocess.run(["sh", "-e", "-c", make], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    folder = tmp_path / "fleet-ca"
+    assert folder.stat().st_mode & 0o77 == 0
+    for purpose in ("sslserver", "sslclient"):
+        told = subprocess.run(["openssl", "verify", "-purpose", purpose, "-verify_hostname", "b.example",
+                               "-CAfile", folder / "ca.pem", folder / "b.pem"], capture_output=True,
+                              text=True)
+        assert told.returncode == 0, told.stderr
+    text = next(block for block in blocks("docs/OPERATIONS.md") if block.startswith("[peers]"))
+    for name, file in (("ca.pem", "ca.pem"), ("own.pem", "a.pem"), ("own.key", "a.key")):
+        text = text.replace(f"/etc/refreshd/tls/{name}", str(folder / file))
+    config = tmp_path / "refreshd.conf"
+    config.write_text(text)
+    checked = subprocess.run([BUILD / "refreshd", "--config", config, "--check-config"],
+                             capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_configurations_shown_are_good(tmp_path):
-    blocks = re.findall(r"(?m)(?:^    [^\n]*\n)+", (ROOT / "README.md").read_text())
-    shown = [block for block in blocks if block.lstrip().startswith("[")]
+    shown = [block for block in blocks("README.md") if block.startswith("[")]
     assert len(shown) >= 3
     for number, block in enumerate(shown):
         path, key = tmp_path / f"{number}.conf", tmp_path / "key"
         key.write_text("key\n")
-        path.write_text(re.sub(r"(?m)^    ", "", block).replace("/etc/refreshd/key", str(key)))
+        path.write_text(block.replace("/etc/refreshd/key", str(key)))
         checked = subprocess.run([BUILD / "refreshd", "--config", path, "--check-config"],
                                  capture_output=True, text=True, timeout=60)
         assert checked.returncode == 0, f"{block}: {checked.stderr}"

@@ -63,6 +63,24 @@ def test_the_timer_has_a_date(installed):
     assert "\nPersistent=yes\n" in text and "\nRandomizedDelaySec=" in text
 
 
+@needs_systemd
+def test_the_drop_ins_of_a_fleet(installed, tmp_path):
+    """They fit the units: one command, one date, and systemd has nothing to say."""
+    examples = installed / "share/doc/refreshd/examples"
+    for name in NAMES:
+        shutil.copy(installed / "lib/systemd/system" / name, tmp_path)
+    for name in NAMES[1:]:
+        folder = tmp_path / f"{name}.d"
+        folder.mkdir()
+        shutil.copy(examples / f"{name}.fleet.conf", folder / "fleet.conf")
+    checked = run("systemd-analyze", "verify", "--man=no", *(tmp_path / name for name in NAMES))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    service = (tmp_path / "refresh.service.d/fleet.conf").read_text()
+    assert f"\nExecStart=\nExecStart={installed}/bin/refreshctl start --fleet --wait\n" in service
+    timer = (tmp_path / "refresh.timer.d/fleet.conf").read_text()
+    assert "\nRandomizedDelaySec=0\n" in timer and "\nPersistent=no\n" in timer
+
+
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None or os.geteuid() != 0,
                     reason="SKIPPED: systemd-sysusers is missing or this is not root")
 def test_users_and_directories_are_made(installed, tmp_path):
@@ -147,6 +165,13 @@ def test_cron_mails_failures_and_tries_again(cron, status, told, again):
     assert (first.stdout == "told\n") == told
     cron()
     assert len(cron.calls()) == 1 + again
+
+
+def test_cron_of_a_fleet_is_always_due(cron):
+    command = [*cron.command()[:-1], "0", "start", "--fleet", "--wait"]
+    for count in (1, 2):
+        done = run(*command, env=cron.environment)
+        assert (done.returncode, cron.calls()) == (0, ["start --fleet --wait"] * count)
 
 
 def test_cron_runs_do_not_overlap(cron):
