@@ -189,6 +189,39 @@ static int unready(struct fleet *fleet, const struct fleet_view *view,
     return commit(fleet, &txn, err);
 }
 
+/* --- claims ---------------------------------------------------------------------------- */
+
+static int delete_claims(struct fleet *fleet, const struct fleet_view *view,
+                         const struct etcd_range *claims, struct error *err)
+{
+    char own[FLEET_NAME_BYTES + MEMBERSHIP_INSTANCE_BYTES], key[FLEET_KEY_BYTES];
+    (void)snprintf(own, sizeof own, "%s %s", fleet->self_name,
+                   membership_instance(fleet->membership));
+    for (size_t i = 0; i < claims->count;) {
+        struct etcd_txn txn;
+        etcd_txn_begin(&txn);
+        etcd_compare_created(&txn, view_key(key, fleet->prefix, "run"), view->run_created);
+        for (; i < claims->count && txn.changes < ETCD_TXN_OPERATIONS; i++)
+            if (strcmp(claims->pairs[i].value, own) == 0)
+                etcd_delete(&txn, claims->pairs[i].key);
+        if (etcd_commit(fleet->etcd, &txn, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int claims_release(struct fleet *fleet, const struct fleet_view *view, struct error *err)
+{
+    struct etcd_range claims;
+    char key[FLEET_KEY_BYTES];
+    view_run_key(key, fleet->prefix, view->run.id, "claim/");
+    if (etcd_get_prefix(fleet->etcd, key, 0, &claims, err) != 0)
+        return -1;
+    int result = delete_claims(fleet, view, &claims, err);
+    etcd_range_free(&claims);
+    return result;
+}
+
 static int leave_out(struct fleet *fleet, const struct fleet_view *view,
                      const struct protocol_self *self, const char *why, struct error *err)
 {
@@ -199,7 +232,7 @@ static int leave_out(struct fleet *fleet, const struct fleet_view *view,
     etcd_delete(&txn, view_run_key(key, fleet->prefix, run, "ready/%s", self->name));
     etcd_delete(&txn, view_run_key(key, fleet->prefix, run, "held/%s", self->name));
     etcd_put(&txn, view_run_key(key, fleet->prefix, run, "out/%s", self->name), why, 0);
-    return commit(fleet, &txn, err);
+    return commit(fleet, &txn, err) != 0 ? -1 : claims_release(fleet, view, err);
 }
 
 /* --- catching up -------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ static void look_at_line(struct fleet *fleet, const struct line_status *status,
     self->line_active = status->run.id[0] != '\0';
     memcpy(self->line_run, status->run.id, sizeof self->line_run);
     memcpy(self->ended_run, status->last_run.id, sizeof self->ended_run);
-    self->publishing = self->line_active && status->state == LINE_PUBLISHING;
+    self->publishing = self->line_active && status->run.phase == PHASE_PUBLISH;
     self->reopened = shares_memory_reopened(fleet->memory);
     (void)pthread_mutex_lock(&fleet->lock);
     self->line_shared = fleet->joined.valid && strcmp(fleet->joined.run.id, status->run.id) == 0;

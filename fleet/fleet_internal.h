@@ -114,6 +114,9 @@ int agent_peers(struct fleet *fleet, struct fleet_view *view, struct error *err)
 int fleet_act(struct fleet *fleet, const struct fleet_view *view, const struct protocol_self *self,
               const struct protocol_step *step, struct error *err);
 
+/* claims_release: give our claims of the run back, all of them. The agent's thread. */
+int claims_release(struct fleet *fleet, const struct fleet_view *view, struct error *err);
+
 /* --- fleet_steer.c ----------------------------------------------------------------------- */
 
 /* fleet_steer: let the line follow wish and pace. The agent's thread. */

@@ -1,7 +1,6 @@
 /* The line follows what operators want of the fleet's run, and the pace that is ours. */
 #include "fleet/fleet_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -68,32 +67,11 @@ static bool follow_wish(struct fleet *fleet, const struct wish_document *wish,
 
 /* --- a line that stands still by itself ------------------------------------------------- */
 
-static int delete_claims(struct fleet *fleet, const struct fleet_view *view,
-                         const struct etcd_range *claims, struct error *err)
-{
-    char own[FLEET_NAME_BYTES + MEMBERSHIP_INSTANCE_BYTES], key[FLEET_KEY_BYTES];
-    (void)snprintf(own, sizeof own, "%s %s", fleet->self_name,
-                   membership_instance(fleet->membership));
-    for (size_t i = 0; i < claims->count;) {
-        struct etcd_txn txn;
-        etcd_txn_begin(&txn);
-        etcd_compare_created(&txn, view_key(key, fleet->prefix, "run"), view->run_created);
-        for (; i < claims->count && txn.changes < ETCD_TXN_OPERATIONS; i++)
-            if (strcmp(claims->pairs[i].value, own) == 0)
-                etcd_delete(&txn, claims->pairs[i].key);
-        if (etcd_commit(fleet->etcd, &txn, NULL, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* While this peer alone is paused (a full disk, a refused key) the others may have its shares. */
 static void release_claims(struct fleet *fleet, const struct fleet_view *view,
                            const struct line_status *status)
 {
-    struct etcd_range claims;
     struct error err;
-    char key[FLEET_KEY_BYTES];
     bool rests =
         status->state == LINE_PAUSED && !status->draining && !(view->has_wish && view->wish.paused);
     if (!rests) {
@@ -102,13 +80,7 @@ static void release_claims(struct fleet *fleet, const struct fleet_view *view,
     }
     if (fleet->released)
         return;
-    view_run_key(key, fleet->prefix, view->run.id, "claim/");
-    int result = etcd_get_prefix(fleet->etcd, key, 0, &claims, &err);
-    if (result == 0) {
-        result = delete_claims(fleet, view, &claims, &err);
-        etcd_range_free(&claims);
-    }
-    fleet->released = result == 0;
+    fleet->released = claims_release(fleet, view, &err) == 0;
 }
 
 /* A run that was held only after it was forced on other peers. */
@@ -123,6 +95,9 @@ void fleet_steer(struct fleet *fleet, const struct fleet_view *view,
     const struct wish_document *wish = &view->wish;
     struct error err;
     follow_pace(fleet, view, self);
+    /* What was decided while the line stood still is prepared: it only has to be taken up. */
+    if (fleet->step.phase == FLEET_SWITCHING && status->state == LINE_PAUSED)
+        (void)line_resume(fleet->line, NULL);
     if (!view->has_run || !self->line_shared || strcmp(self->line_run, view->run.id) != 0)
         return;
     release_claims(fleet, view, status);
