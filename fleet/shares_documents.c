@@ -37,6 +37,8 @@ enum share_key share_key_parse(const char *key, const char *prefix, uint32_t sha
         return parse_share(last, shares, share) ? SHARE_KEY_CLAIM : SHARE_KEY_OTHER;
     if ((last = behind(rest, "done/")) != NULL)
         return parse_share(last, shares, share) ? SHARE_KEY_DONE : SHARE_KEY_OTHER;
+    if (strcmp(rest, "reopened") == 0)
+        return SHARE_KEY_REOPENED;
     if ((last = behind(rest, "held/")) == NULL || *last == 0)
         return SHARE_KEY_OTHER;
     *name = last;
@@ -65,6 +67,12 @@ char *share_key_held(const char *prefix, const char *name)
     return asprintf(&key, "%sheld/%s", prefix, name) < 0 ? NULL : key;
 }
 
+char *share_key_reopened(const char *prefix)
+{
+    char *key;
+    return asprintf(&key, "%sreopened", prefix) < 0 ? NULL : key;
+}
+
 char *share_done_print(const struct share_done *done)
 {
     char digest[2 * PAIR_ID_BYTES + 1];
@@ -91,7 +99,8 @@ bool share_done_parse(const char *text, struct share_done *out)
     return good;
 }
 
-char *share_held_print(const unsigned char *bitmap, uint32_t shares, uint32_t count)
+char *share_held_print(const unsigned char *bitmap, uint32_t shares, uint32_t count,
+                       const char *instance)
 {
     static const char digits[] = "0123456789abcdef";
     size_t length = ((size_t)shares + 3) / 4;
@@ -104,7 +113,8 @@ char *share_held_print(const unsigned char *bitmap, uint32_t shares, uint32_t co
         hex[i] = digits[bitmap[i / 2] >> 4 * (i % 2) & 15];
     hex[length] = 0;
     if (cJSON_AddNumberToObject(document, "count", count) != NULL &&
-        cJSON_AddStringToObject(document, "bitmap", hex) != NULL)
+        cJSON_AddStringToObject(document, "bitmap", hex) != NULL &&
+        cJSON_AddStringToObject(document, "instance", instance) != NULL)
         text = cJSON_PrintUnformatted(document);
 out:
     cJSON_Delete(document);
@@ -134,11 +144,16 @@ static bool parse_bitmap(const char *hex, uint32_t shares, unsigned char *bitmap
     return true;
 }
 
-bool share_held_parse(const char *text, uint32_t shares, unsigned char *bitmap)
+bool share_held_parse(const char *text, uint32_t shares, unsigned char *bitmap,
+                      char instance[SHARE_INSTANCE_BYTES])
 {
     cJSON *document = cJSON_Parse(text);
     const char *hex = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "bitmap"));
-    bool good = hex != NULL && parse_bitmap(hex, shares, bitmap);
+    const char *by = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "instance"));
+    bool good = hex != NULL && by != NULL && strlen(by) < SHARE_INSTANCE_BYTES &&
+                parse_bitmap(hex, shares, bitmap);
+    if (good)
+        memcpy(instance, by, strlen(by) + 1);
     cJSON_Delete(document);
     return good;
 }

@@ -13,6 +13,7 @@ enum share_key {
     SHARE_KEY_CLAIM,
     SHARE_KEY_DONE,
     SHARE_KEY_HELD,
+    SHARE_KEY_REOPENED,
 };
 
 /* share_key_parse: key begins with prefix. *share is below `shares`; *name points into key. */
@@ -23,6 +24,7 @@ enum share_key share_key_parse(const char *key, const char *prefix, uint32_t sha
 char *share_key_claim(const char *prefix, uint32_t share);
 char *share_key_done(const char *prefix, uint32_t share);
 char *share_key_held(const char *prefix, const char *name);
+char *share_key_reopened(const char *prefix);
 
 struct share_done {
     struct pair_id digest;
@@ -37,8 +39,11 @@ bool share_done_parse(const char *text, struct share_done *out);
 /* share_held_print: bit i of bitmap (i % 8 of byte i / 8) for share i; NULL when out of memory.
  * share_held_parse: into bitmap, which has room for `shares` bits and is overwritten; false when
  * text is not such a document. */
-char *share_held_print(const unsigned char *bitmap, uint32_t shares, uint32_t count);
-bool share_held_parse(const char *text, uint32_t shares, unsigned char *bitmap);
+#define SHARE_INSTANCE_BYTES 64
+char *share_held_print(const unsigned char *bitmap, uint32_t shares, uint32_t count,
+                       const char *instance);
+bool share_held_parse(const char *text, uint32_t shares, unsigned char *bitmap,
+                      char instance[SHARE_INSTANCE_BYTES]);
 
 static inline bool share_bit(const unsigned char *bitmap, uint32_t share)
 {

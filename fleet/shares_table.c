@@ -52,7 +52,7 @@ uint32_t shares_table_points(const struct shares_table *table, uint32_t share)
 static void take_in_hand(struct shares_table *table, uint32_t share)
 {
     struct share *entry = &table->share[share];
-    if (entry->work != WORK_NONE || !share_open_to_work(entry))
+    if (entry->work != WORK_NONE || !share_open_to_work(entry) || entry->mute)
         return;
     entry->work = WORK_IN_HAND;
     table->in_hand++;

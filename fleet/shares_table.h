@@ -6,8 +6,8 @@
  *   given       a worker asks it
  *   asked       all its answers are with the writer
  *   whole       the ledger has all its answers; with their digest known they are settled when
- *               `done` names the same digest, published when nothing is done yet, and fetched anew
- *               when it names another
+ *               `done` names the same digest, published when nothing is done yet, and to be thrown
+ *               away when it names another
  * Empty shares are settled from the start. */
 #ifndef REFRESHD_FLEET_SHARES_TABLE_H
 #define REFRESHD_FLEET_SHARES_TABLE_H
@@ -84,6 +84,9 @@ void shares_table_copy(const struct shares_table *table, unsigned char *out);
 /* shares_table_in_hand: claimed by us, without a worker. */
 uint32_t shares_table_in_hand(const struct shares_table *table);
 
+/* shares_table_without_points: its point file is gone, so that it can't be asked here. */
+void shares_table_without_points(struct shares_table *table, uint32_t share);
+
 /* shares_table_claimable: at most `room` shares to claim, in the order in which we want them: those
  * that we have answers of and our own earlier claims, then the free ones from `from` on, then those
  * that others claimed and left. *modified of each: 0 = must be absent, else the revision to take
@@ -94,6 +97,13 @@ struct share_candidate {
 };
 size_t shares_table_claimable(const struct shares_table *table, uint32_t from,
                               struct share_candidate *out, size_t room);
+
+/* shares_table_left: how many shares nobody has claimed or done. shares_table_seat: where to go on
+ * claiming: at `from` as long as that is free, else where a `rank`-th of `live` parts of those that
+ * are left begins, so that peers come into one another's way seldom. */
+uint32_t shares_table_left(const struct shares_table *table);
+uint32_t shares_table_seat(const struct shares_table *table, uint32_t from, uint32_t rank,
+                           uint32_t live);
 
 /* shares_table_claimed: the claim is ours since this revision. */
 void shares_table_claimed(struct shares_table *table, uint32_t share, int64_t modified);
@@ -106,9 +116,10 @@ const struct pair_id *shares_table_own_digest(const struct shares_table *table, 
 /* shares_table_publishable: at most `room` shares whose answers are to be told as done. */
 size_t shares_table_publishable(const struct shares_table *table, uint32_t *out, size_t room);
 
-/* shares_table_wanted: are the answers that `done` names to be fetched? outcome: what done/ says,
- * NULL when it says nothing. */
+/* shares_table_wanted: are the answers that `done` names to be fetched? shares_table_differs: we
+ * have others. shares_table_outcome: what done/ says, NULL when it says nothing. */
 bool shares_table_wanted(const struct shares_table *table, uint32_t share);
+bool shares_table_differs(const struct shares_table *table, uint32_t share);
 const struct share_outcome *shares_table_outcome(const struct shares_table *table, uint32_t share);
 
 /* A fetch: it begins, then either what was fetched is on its way to the writer (false when it is
@@ -120,9 +131,7 @@ void shares_table_fetch_failed(struct shares_table *table, uint32_t share);
 /* shares_table_conflict: a worker asks a share that isn't ours any more. */
 bool shares_table_conflict(const struct shares_table *table);
 
-/* shares_table_complete: the ledger has all shares whole. shares_table_settled: and with the very
- * answers that done/ names. */
-bool shares_table_complete(const struct shares_table *table);
+/* shares_table_settled: the ledger has all shares whole, with the very answers that done/ names. */
 bool shares_table_settled(const struct shares_table *table);
 
 /* shares_table_held: set a bit for each share that is settled; returns how many. */

@@ -12,6 +12,7 @@ struct share {
     /* ours */
     uint8_t work, fetch; /* enum share_work, share_fetch */
     bool begun;          /* the ledger has some of its answers, or may have */
+    bool mute;           /* without a point file */
     bool whole;          /* it has them all */
     bool digested;       /* and this is their digest */
     bool queued;

@@ -19,7 +19,7 @@ enum claim_class { CLASS_OURS, CLASS_FREE, CLASS_LEFT, CLASS_NONE };
 
 static enum claim_class class_of(const struct share *entry)
 {
-    if (!share_open_to_work(entry) || entry->work != WORK_NONE)
+    if (!share_open_to_work(entry) || entry->work != WORK_NONE || entry->mute)
         return CLASS_NONE;
     if (entry->claimer == CLAIMER_EARLIER)
         return CLASS_OURS;
@@ -28,6 +28,11 @@ static enum claim_class class_of(const struct share *entry)
     if (entry->begun)
         return CLASS_OURS;
     return entry->left ? CLASS_LEFT : CLASS_FREE;
+}
+
+void shares_table_without_points(struct shares_table *table, uint32_t share)
+{
+    table->share[share].mute = true;
 }
 
 size_t shares_table_claimable(const struct shares_table *table, uint32_t from,
@@ -45,6 +50,27 @@ size_t shares_table_claimable(const struct shares_table *table, uint32_t from,
         }
     }
     return count;
+}
+
+uint32_t shares_table_left(const struct shares_table *table)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < table->shares; i++)
+        count += class_of(&table->share[i]) != CLASS_NONE;
+    return count;
+}
+
+uint32_t shares_table_seat(const struct shares_table *table, uint32_t from, uint32_t rank,
+                           uint32_t live)
+{
+    uint64_t before = (uint64_t)shares_table_left(table) * rank / live;
+    if (from < table->shares && class_of(&table->share[from]) == CLASS_FREE)
+        return from;
+    for (uint32_t i = 0; i < table->shares; i++) {
+        if (class_of(&table->share[i]) != CLASS_NONE && before-- == 0)
+            return i;
+    }
+    return 0;
 }
 
 void shares_table_claimed(struct shares_table *table, uint32_t share, int64_t modified)
@@ -111,8 +137,14 @@ bool shares_table_wanted(const struct shares_table *table, uint32_t share)
     const struct share *entry = &table->share[share];
     if (!entry->done || entry->fetch != FETCH_NONE || entry->work != WORK_NONE)
         return false;
-    return !entry->whole ||
-           (entry->digested && !same_digest(&entry->digest, &entry->outcome.digest));
+    return !entry->whole;
+}
+
+bool shares_table_differs(const struct shares_table *table, uint32_t share)
+{
+    const struct share *entry = &table->share[share];
+    return entry->whole && entry->digested && entry->done &&
+           !same_digest(&entry->digest, &entry->outcome.digest);
 }
 
 const struct share_outcome *shares_table_outcome(const struct shares_table *table, uint32_t share)
@@ -146,15 +178,6 @@ void shares_table_fetch_failed(struct shares_table *table, uint32_t share)
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */
-
-bool shares_table_complete(const struct shares_table *table)
-{
-    for (uint32_t i = 0; i < table->shares; i++) {
-        if (table->share[i].points > 0 && !table->share[i].whole)
-            return false;
-    }
-    return true;
-}
 
 bool shares_table_settled(const struct shares_table *table)
 {

@@ -45,6 +45,10 @@ static void held_keys_name_a_peer(void **state)
     assert_int_equal(share_key_parse(key, PREFIX, 10, &share, &name), SHARE_KEY_HELD);
     assert_string_equal(name, "berlin");
     free(key);
+    key = share_key_reopened(PREFIX);
+    assert_string_equal(key, PREFIX "reopened");
+    assert_int_equal(share_key_parse(key, PREFIX, 10, &share, &name), SHARE_KEY_REOPENED);
+    free(key);
 }
 
 static void other_keys_are_nothing_of_ours(void **state)
@@ -99,13 +103,18 @@ static void broken_documents_are_refused(void **state)
     static const char *const held[] = {
         "",
         "{}",
-        "{\"bitmap\":\"0\"}",
-        "{\"bitmap\":\"000\"}",
-        "{\"bitmap\":\"0g\"}",
-        "{\"bitmap\":3}",
+        "{\"bitmap\":\"00\"}",
+        "{\"bitmap\":\"0\",\"instance\":\"a\"}",
+        "{\"bitmap\":\"000\",\"instance\":\"a\"}",
+        "{\"bitmap\":\"0g\",\"instance\":\"a\"}",
+        "{\"bitmap\":3,\"instance\":\"a\"}",
+        "{\"bitmap\":\"00\",\"instance\":3}",
+        ("{\"bitmap\":\"00\",\"instance\":"
+         "\"0123456789012345678901234567890123456789012345678901234567890123\"}"),
     };
     struct share_done out, long_name = {.by = ""};
     unsigned char bitmap[1];
+    char instance[SHARE_INSTANCE_BYTES];
     memset(long_name.by, 'a', sizeof long_name.by - 1);
     char *text = share_done_print(&long_name);
     char *longer = NULL;
@@ -117,21 +126,23 @@ static void broken_documents_are_refused(void **state)
     for (size_t i = 0; i < sizeof done / sizeof done[0]; i++)
         assert_false(share_done_parse(done[i], &out));
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
-        assert_false(share_held_parse(held[i], 7, bitmap));
+        assert_false(share_held_parse(held[i], 7, bitmap, instance));
 }
 
 static void held_has_bit_i_mod_4_of_digit_i_over_4(void **state)
 {
     (void)state;
     enum { SHARES = 11 };
+    char instance[SHARE_INSTANCE_BYTES];
     unsigned char bitmap[2] = {0}, read[2];
     share_bit_set(bitmap, 0);
     share_bit_set(bitmap, 6);
     share_bit_set(bitmap, 9);
-    char *text = share_held_print(bitmap, SHARES, 3);
-    assert_string_equal(text, "{\"count\":3,\"bitmap\":\"142\"}");
+    char *text = share_held_print(bitmap, SHARES, 3, "0f1e");
+    assert_string_equal(text, "{\"count\":3,\"bitmap\":\"142\",\"instance\":\"0f1e\"}");
     memset(read, 0xff, sizeof read);
-    assert_true(share_held_parse(text, SHARES, read));
+    assert_true(share_held_parse(text, SHARES, read, instance));
+    assert_string_equal(instance, "0f1e");
     for (uint32_t i = 0; i < SHARES; i++)
         assert_int_equal(share_bit(read, i), i == 0 || i == 6 || i == 9);
     free(text);

@@ -85,6 +85,25 @@ static void free_shares_are_claimed_from_our_offset_on(void **state)
     shares_table_free(table);
 }
 
+static void who_finds_somebody_in_the_way_sits_down_elsewhere(void **state)
+{
+    (void)state;
+    struct shares_table *table = make_known(90, 9);
+    assert_int_equal(shares_table_seat(table, NONE, 0, 3), 0);
+    assert_int_equal(shares_table_seat(table, NONE, 1, 3), 3);
+    assert_int_equal(shares_table_seat(table, NONE, 2, 3), 6);
+    assert_int_equal(shares_table_seat(table, 4, 1, 3), 4);
+    shares_table_claim(table, 4, CLAIMER_OTHER, 5);
+    done(table, 0, 1, false, 6);
+    done(table, 5, 1, false, 6);
+    assert_int_equal(shares_table_seat(table, 4, 1, 3), 3);
+    assert_int_equal(shares_table_seat(table, 9, 2, 3), 7);
+    for (uint32_t i = 0; i < 9; i++)
+        done(table, i, 1, false, 7);
+    assert_int_equal(shares_table_seat(table, 2, 1, 3), 0);
+    shares_table_free(table);
+}
+
 static void our_own_beginnings_come_first_and_what_others_left_last(void **state)
 {
     (void)state;
@@ -284,6 +303,7 @@ static void what_others_did_is_fetched(void **state)
 static void of_two_answers_the_published_one_counts(void **state)
 {
     (void)state;
+    uint32_t out[2];
     struct pair_id ours = digest_of(1), theirs = digest_of(2);
     struct shares_table *table = make(20, 2);
     shares_table_begin(table, 0, 10);
@@ -292,16 +312,17 @@ static void of_two_answers_the_published_one_counts(void **state)
     shares_table_digest(table, 1, &theirs);
     done(table, 0, 2, false, 3);
     done(table, 1, 2, false, 3);
-    assert_true(shares_table_complete(table));
     assert_false(shares_table_settled(table));
-    assert_false(shares_table_wanted(table, 0)); /* ours may be the same */
-    assert_false(shares_table_wanted(table, 1));
+    assert_false(shares_table_differs(table, 0)); /* ours may be the same */
+    assert_false(shares_table_differs(table, 1));
     shares_table_digest(table, 0, &ours);
-    assert_true(shares_table_wanted(table, 0));
-    shares_table_fetching(table, 0);
-    assert_true(shares_table_pushing(table, 0, &theirs));
+    assert_true(shares_table_differs(table, 0));
     assert_false(shares_table_settled(table));
-    assert_true(shares_table_committed(table, 0));
+    shares_table_reopened(table, 0);
+    assert_false(shares_table_differs(table, 0));
+    assert_int_equal(shares_table_publishable(table, out, 2), 1);
+    assert_int_equal(out[0], 0);
+    done(table, 0, 1, true, 9);
     assert_true(shares_table_settled(table));
     shares_table_free(table);
 }
@@ -377,7 +398,6 @@ static void it_is_over_when_all_is_done_or_being_worked_at(void **state)
     assert_true(shares_table_over(table));
     (void)shares_table_committed(table, 1);
     assert_true(shares_table_over(table));
-    assert_false(shares_table_complete(table));
     shares_table_free(table);
 }
 
@@ -406,6 +426,20 @@ static void empty_shares_are_nothing_to_anybody(void **state)
     shares_table_free(table);
 }
 
+static void a_share_without_points_is_fetched_but_never_asked(void **state)
+{
+    (void)state;
+    struct shares_table *table = make_known(30, 3);
+    shares_table_without_points(table, 1);
+    expect_claimable(table, 0, 3, (uint32_t[]){0, 2}, 2);
+    assert_int_equal(shares_table_left(table), 2);
+    shares_table_claim(table, 1, CLAIMER_WE, 3);
+    assert_int_equal(next(table), NONE);
+    done(table, 1, 1, false, 5);
+    assert_true(shares_table_wanted(table, 1));
+    shares_table_free(table);
+}
+
 static void our_claims_of_the_phase_before_are_in_hand_at_once(void **state)
 {
     (void)state;
@@ -427,6 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(free_shares_are_claimed_from_our_offset_on),
+        cmocka_unit_test(who_finds_somebody_in_the_way_sits_down_elsewhere),
         cmocka_unit_test(our_own_beginnings_come_first_and_what_others_left_last),
         cmocka_unit_test(claims_are_given_in_their_order_and_once),
         cmocka_unit_test(a_claim_that_is_lost_at_rest_is_not_given),
@@ -442,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_claim_newer_than_done_is_suspect),
         cmocka_unit_test(it_is_over_when_all_is_done_or_being_worked_at),
         cmocka_unit_test(empty_shares_are_nothing_to_anybody),
+        cmocka_unit_test(a_share_without_points_is_fetched_but_never_asked),
         cmocka_unit_test(our_claims_of_the_phase_before_are_in_hand_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

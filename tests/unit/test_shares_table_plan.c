@@ -114,6 +114,15 @@ static void read_all(struct world *world, struct peer *peer)
     shares_table_known(peer->table);
 }
 
+static bool has(const struct world *world, uint32_t share, unsigned digest)
+{
+    for (size_t i = 0; i < PEERS; i++) {
+        if (world->peers[i].local[share].digest == digest)
+            return true;
+    }
+    return false;
+}
+
 /* A phase begins: what differs from done/ is dropped first. */
 static void begin_phase(struct world *world, struct peer *peer)
 {
@@ -126,8 +135,8 @@ static void begin_phase(struct world *world, struct peer *peer)
         struct local *local = &peer->local[i];
         const struct stored *stored = &world->stored[i];
         local->asked = local->pushed = false;
-        if (local->answered > 0 && local->digest != 0 && stored->done &&
-            stored->digest != local->digest)
+        if (local->digest != 0 && stored->done && stored->digest != local->digest &&
+            has(world, i, stored->digest))
             *local = (struct local){0};
         shares_table_begin(peer->table, i,
                            local->digest != 0 ? shares_table_points(peer->table, i) : 0);
@@ -220,15 +229,6 @@ static void publish(struct world *world, struct peer *peer)
     }
 }
 
-static bool has(const struct world *world, uint32_t share, unsigned digest)
-{
-    for (size_t i = 0; i < PEERS; i++) {
-        if (world->peers[i].local[share].digest == digest)
-            return true;
-    }
-    return false;
-}
-
 static void fetch(struct world *world, struct peer *peer)
 {
     for (uint32_t i = 0; i < SHARES; i++) {
@@ -255,13 +255,24 @@ static void reopen(struct world *world, struct peer *peer)
     for (uint32_t i = 0; i < SHARES; i++) {
         struct stored *stored = &world->stored[i];
         const struct share_outcome *outcome = shares_table_outcome(peer->table, i);
-        if (!shares_table_wanted(peer->table, i) || !stored->done ||
-            outcome->modified != stored->done_modified || has(world, i, stored->digest))
+        if ((!shares_table_wanted(peer->table, i) && !shares_table_differs(peer->table, i)) ||
+            !stored->done || outcome->modified != stored->done_modified ||
+            has(world, i, stored->digest))
             continue;
         stored->done = false;
         world->revision++;
         shares_table_reopened(peer->table, i);
     }
+}
+
+static bool must_begin_again(const struct world *world, const struct peer *peer)
+{
+    bool differs = false;
+    for (uint32_t i = 0; i < SHARES; i++)
+        differs =
+            differs || (shares_table_differs(peer->table, i) &&
+                        has(world, i, number_of(&shares_table_outcome(peer->table, i)->digest)));
+    return differs || shares_table_conflict(peer->table) || world->expired[peer->lease];
 }
 
 static void act(struct world *world, struct peer *peer)
@@ -288,7 +299,7 @@ static void act(struct world *world, struct peer *peer)
     default:
         reopen(world, peer);
     }
-    if (shares_table_conflict(peer->table) || world->expired[peer->lease]) {
+    if (must_begin_again(world, peer)) {
         if (world->expired[peer->lease])
             peer->lease = ++world->leases;
         begin_phase(world, peer);
