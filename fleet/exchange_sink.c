@@ -78,12 +78,16 @@ static int unpack_take(struct sink *sink, const void *data, size_t bytes, struct
     return 0;
 }
 
+/* Of whatever can be unpacked to so many bytes. */
+static uint64_t packed_most(uint64_t bytes)
+{
+    return bytes > SIZE_MAX / 2 ? UINT64_MAX : ZSTD_compressBound((size_t)bytes);
+}
+
 int unpack_sink_open(struct unpack_sink *sink, struct sink *into, struct error *err)
 {
     *sink = (struct unpack_sink){
-        .sink = {.most = ZSTD_compressBound((size_t)into->most),
-                 .take = unpack_take,
-                 .restart = unpack_restart},
+        .sink = {.most = packed_most(into->most), .take = unpack_take, .restart = unpack_restart},
         .into = into,
         .context = ZSTD_createDCtx(),
         .block = malloc(ZSTD_DStreamOutSize()),

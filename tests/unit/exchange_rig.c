@@ -36,8 +36,8 @@ void exchange_rig_fill(struct buffer *out, size_t bytes)
 
 static int look(struct exchange_rig *rig, bool same, struct error *err)
 {
-    atomic_fetch_add(&rig->asked, 1);
-    if (atomic_load(&rig->fails))
+    unsigned before = atomic_fetch_add(&rig->asked, 1);
+    if (atomic_load(&rig->fails) && before >= atomic_load(&rig->good))
         return error_set(err, ERROR_IO, "the disk is gone");
     return same;
 }
@@ -72,15 +72,17 @@ static int learned(void *context, const char run[RUN_ID_BYTES], const struct pai
 static int manifest(void *context, const struct pair_id *digest, struct buffer *out,
                     struct error *err)
 {
-    int found = look(context, true, err);
-    return found == 1 ? catch_up_shelf_manifest(cache_rig_directory, digest, out, err) : found;
+    struct exchange_rig *rig = context;
+    int found = look(rig, true, err);
+    return found == 1 ? catch_up_shelf_manifest(rig->cache, digest, out, err) : found;
 }
 
 static int pair(void *context, uint32_t tile, const struct pair_id *id, bool data, int *fd,
                 struct error *err)
 {
-    int found = look(context, true, err);
-    return found == 1 ? catch_up_shelf_pair(cache_rig_directory, tile, id, data, fd, err) : found;
+    struct exchange_rig *rig = context;
+    int found = look(rig, true, err);
+    return found == 1 ? catch_up_shelf_pair(rig->cache, tile, id, data, fd, err) : found;
 }
 
 /* --- the peer -------------------------------------------------------------------------- */
@@ -103,6 +105,7 @@ void exchange_rig_open(struct exchange_rig *rig, size_t record_bytes, const char
     struct exchange_shelves shelves = {rig, answers, learned, manifest, pair};
     struct error err;
     memset(rig, 0, sizeof *rig);
+    rig->cache = cache_rig_directory;
     make_things(rig, record_bytes);
     if (exchange_server_open(&rig->server, "127.0.0.1:0", &identity, &shelves, &err) != 0)
         fail_msg("%s", err.message);

@@ -14,8 +14,10 @@ struct exchange_rig {
     struct buffer csv; /* in the file csv_path */
     struct pair_id csv_digest;
     char directory[64], csv_path[80];
+    const char *cache;      /* directory of manifests and pairs; cache_rig's at first */
     _Atomic unsigned asked; /* questions to the shelves */
     _Atomic bool fails;     /* they are errors */
+    _Atomic unsigned good;  /* but for so many at first */
     struct exchange_server *server;
     char address[32];
 };
