@@ -304,8 +304,8 @@ static int gather(struct fleet *fleet, const struct fleet_view *view,
         if (strcmp(view->peers[i].name, self->name) == 0 && view->peers[i].has_learned)
             modified = view->peers[i].learned_modified;
     if (fleet->settings.learned != NULL &&
-        gather_own(fleet->settings.learned, fleet->settings.state_directory, view->run.grid,
-                   &learned.digest, &learned.entries, err) != 0)
+        gather_own(fleet->settings.learned, fleet->settings.state_directory, &learned.digest,
+                   &learned.entries, err) != 0)
         return -1;
     if (learned_document_print(&learned, &text, err) != 0)
         return -1;
