@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -10,12 +11,16 @@
 #define RETRIES 16.0 /* in a lease, while etcd does not answer or the name is taken */
 #define AT_ONCE 2    /* times in a row that a beat is repeated without a pause */
 
+#define PROCESS_BYTES 17
+
 struct heart {
     struct membership *membership;
-    bool known;      /* created says what peers/NAME is, as far as we know */
-    int64_t created; /* its create_revision; 0 = there is none */
-    int64_t granted; /* a lease of ours that may live; 0 = none */
-    double sent;     /* when the present heartbeat was, clock_monotonic */
+    char process[PROCESS_BYTES]; /* which process of our instance we are */
+    bool known;                  /* modified says what peers/NAME is, as far as we know */
+    bool was_joined;             /* by this process */
+    int64_t modified;            /* its mod_revision; 0 = there is none */
+    int64_t granted;             /* a lease of ours that may live; 0 = none */
+    double sent;                 /* when the present heartbeat was, clock_monotonic */
     bool taken_told;
     int64_t shown_lease;
     uint64_t shown_epoch;
@@ -37,6 +42,7 @@ static void joined(struct heart *heart)
     membership->answered = clock_monotonic();
     (void)pthread_mutex_unlock(&membership->lock);
     heart->taken_told = false;
+    heart->was_joined = true;
 }
 
 static void lost(struct heart *heart)
@@ -77,33 +83,36 @@ static void tell_taken(struct heart *heart)
     settings->event(settings->context, 0, "name_taken", text);
 }
 
-static bool has_instance(const cJSON *document, const char *instance)
+static bool says(const cJSON *document, const char *name, const char *text)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, "instance");
-    return cJSON_IsString(item) && strcmp(item->valuestring, instance) == 0;
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, name);
+    return cJSON_IsString(item) && strcmp(item->valuestring, text) == 0;
 }
 
 /* What our earlier process claimed stays ours when we go on with its lease. */
 static void take_over(struct heart *heart, const struct etcd_pair *pair, const cJSON *document)
 {
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(document, "lease");
-    heart->created = pair->create_revision;
     if (cJSON_IsNumber(seconds) && seconds->valuedouble == heart->membership->settings.lease)
         heart->granted = pair->lease;
 }
 
-/* A record without a lease is nobody's. */
+/* May we write over the record? One without a lease is nobody's. One of our instance by a process
+ * that came after us says that our state directory was copied: that one has the name now. */
 static bool examine(struct heart *heart, const struct etcd_pair *pair)
 {
     cJSON *document = cJSON_Parse(pair->value);
-    bool ours = has_instance(document, heart->membership->instance);
-    bool free_for_us = ours || pair->lease == 0;
-    if (ours)
+    bool ours = says(document, "instance", heart->membership->instance);
+    bool of_us = ours && says(document, "process", heart->process);
+    bool allowed = pair->lease == 0 || of_us || (ours && !heart->was_joined);
+    if (allowed && ours && !of_us)
         take_over(heart, pair, document);
-    else if (free_for_us)
-        heart->created = pair->create_revision;
+    if (allowed)
+        heart->modified = pair->mod_revision;
+    if (!of_us || pair->lease != heart->granted)
+        lost(heart);
     cJSON_Delete(document);
-    return free_for_us;
+    return allowed;
 }
 
 static enum beat look(struct heart *heart)
@@ -113,7 +122,9 @@ static enum beat look(struct heart *heart)
     if (etcd_get(membership->heart_etcd, membership->peer_key, &range, NULL) != 0)
         return BEAT_FAILED;
     membership_answered(membership);
-    heart->created = 0;
+    heart->modified = 0;
+    if (range.count == 0)
+        lost(heart);
     heart->known = range.count == 0 || examine(heart, &range.pairs[0]);
     etcd_range_free(&range);
     if (heart->known)
@@ -132,7 +143,7 @@ static enum beat keep_lease(struct heart *heart)
         int kept = etcd_lease_keep(membership->heart_etcd, heart->granted, NULL);
         if (kept != 0)
             return kept > 0 ? BEAT_DONE : BEAT_FAILED;
-        heart->granted = heart->created = 0;
+        heart->granted = heart->modified = 0;
         lost(heart);
         tell_changes(heart);
     }
@@ -143,14 +154,16 @@ static enum beat keep_lease(struct heart *heart)
                : BEAT_FAILED;
 }
 
-static char *print_document(const struct membership *membership)
+static char *print_document(const struct heart *heart)
 {
+    const struct membership *membership = heart->membership;
     const struct membership_settings *settings = &membership->settings;
     struct timespec now;
     char *text = NULL;
     cJSON *document = cJSON_CreateObject();
     if (cJSON_AddStringToObject(document, "name", settings->name) != NULL &&
         cJSON_AddStringToObject(document, "instance", membership->instance) != NULL &&
+        cJSON_AddStringToObject(document, "process", heart->process) != NULL &&
         cJSON_AddStringToObject(document, "advertise", settings->advertise) != NULL &&
         cJSON_AddNumberToObject(document, "lease", settings->lease) != NULL) {
         settings->describe(settings->context, document);
@@ -167,14 +180,14 @@ static int put_record(struct heart *heart, int64_t *revision, struct error *err)
 {
     struct membership *membership = heart->membership;
     struct etcd_txn txn;
-    char *text = print_document(membership);
+    char *text = print_document(heart);
     if (text == NULL)
         return error_memory(err, "our record");
     etcd_txn_begin(&txn);
-    if (heart->created == 0)
+    if (heart->modified == 0)
         etcd_compare_absent(&txn, membership->peer_key);
     else
-        etcd_compare_created(&txn, membership->peer_key, heart->created);
+        etcd_compare_modified(&txn, membership->peer_key, heart->modified);
     etcd_put(&txn, membership->peer_key, text, heart->granted);
     etcd_put(&txn, membership->seen_key, text, 0);
     free(text);
@@ -191,16 +204,17 @@ static enum beat beat(struct heart *heart)
         return BEAT_FAILED;
     int put = put_record(heart, &revision, &err);
     if (put == 1) {
-        heart->created = heart->created == 0 ? revision : heart->created;
+        heart->modified = revision;
         joined(heart);
         return BEAT_DONE;
     }
-    if (put < 0 && err.code != ERROR_MISSING)
-        return BEAT_FAILED;
-    /* Our record or our lease is gone. */
-    if (put < 0)
-        heart->granted = 0;
+    /* It may have been written all the same, or be gone, or somebody else's. */
     heart->known = false;
+    if (put == 0)
+        return BEAT_AGAIN;
+    if (err.code != ERROR_MISSING)
+        return BEAT_FAILED;
+    heart->granted = 0;
     lost(heart);
     return BEAT_AGAIN;
 }
@@ -218,11 +232,20 @@ static double next_time(struct heart *heart, enum beat result, unsigned in_row)
     return clock_monotonic() + lease / RETRIES;
 }
 
+static void name_process(char out[PROCESS_BYTES])
+{
+    unsigned char bytes[(PROCESS_BYTES - 1) / 2] = {0};
+    (void)getrandom(bytes, sizeof bytes, 0);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
 void *membership_heart(void *argument)
 {
     struct heart heart = {.membership = argument};
     unsigned in_row = 0;
     double next;
+    name_process(heart.process);
     heart.shown_epoch = membership_epoch(heart.membership);
     do {
         enum beat result = beat(&heart);

@@ -256,6 +256,35 @@ static void an_earlier_process_is_taken_over(void **state)
     remove_state(&peer);
 }
 
+/* Two machines of one image have one instance: who came last has the name. */
+static void a_copied_state_is_noticed(void **state)
+{
+    struct peer first, second;
+    (void)state;
+    make_state(&first);
+    join(&first, "/refreshd/copy/", "a");
+    (void)wait_until(is_member, &first);
+    second = (struct peer){0};
+    memcpy(second.state, first.state, sizeof second.state);
+    join(&second, "/refreshd/copy/", "a");
+    (void)wait_until(is_member, &second);
+    (void)wait_until(was_refused, &first);
+    assert_true(is_no_member(&first));
+    uint64_t epoch = membership_epoch(second.membership);
+    double end = clock_monotonic() + LEASE;
+    struct timespec pause = {.tv_nsec = 5000000};
+    while (clock_monotonic() < end) {
+        assert_true(is_member(&second) && is_no_member(&first));
+        (void)nanosleep(&pause, NULL);
+    }
+    assert_true(membership_epoch(second.membership) == epoch);
+    leave(&second);
+    (void)wait_until(is_member, &first);
+    leave(&first);
+    assert_int_equal(atomic_load(&second.taken), 0);
+    remove_state(&first);
+}
+
 static void a_lease_ends_by_our_own_clock(void **state)
 {
     struct peer peer;
@@ -399,6 +428,7 @@ int main(void)
         cmocka_unit_test(peers_see_each_other_as_long_as_they_live),
         cmocka_unit_test(a_name_is_one_instance_s),
         cmocka_unit_test(an_earlier_process_is_taken_over),
+        cmocka_unit_test(a_copied_state_is_noticed),
         cmocka_unit_test(a_lease_ends_by_our_own_clock),
         cmocka_unit_test(a_lease_that_was_taken_away_is_noticed),
         cmocka_unit_test(clocks_and_odd_documents),
