@@ -13,6 +13,14 @@ static inline uint32_t clock_unix(void)
     return now.tv_sec < 0 ? 0 : (uint32_t)now.tv_sec;
 }
 
+/* clock_wall: the same with fractions. */
+static inline double clock_wall(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 /* clock_monotonic: seconds since some fixed moment; for differences only. */
 static inline double clock_monotonic(void)
 {

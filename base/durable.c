@@ -119,7 +119,7 @@ static int sync_parent(const char *path, struct error *err)
     return result;
 }
 
-static int sync_file(struct durable_file *file, struct error *err)
+int durable_sync(struct durable_file *file, struct error *err)
 {
     if (durable_flush(file, err) != 0)
         return -1;
@@ -137,13 +137,23 @@ static int take_name(const struct durable_file *file, struct error *err)
 
 int durable_commit(struct durable_file *file, struct error *err)
 {
-    if (sync_file(file, err) != 0 || take_name(file, err) != 0) {
+    if (durable_sync(file, err) != 0 || take_name(file, err) != 0) {
         durable_abort(file);
         return -1;
     }
     int result = sync_parent(file->path, err);
     file_free(file);
     return result;
+}
+
+int durable_rename(struct durable_file *file, struct error *err)
+{
+    if (take_name(file, err) != 0) {
+        durable_abort(file);
+        return -1;
+    }
+    file_free(file);
+    return 0;
 }
 
 int durable_commit_two(struct durable_file *first, struct durable_file *second, struct error *err)
@@ -153,7 +163,7 @@ int durable_commit_two(struct durable_file *first, struct durable_file *second, 
         goto out;
     /* Only a start, so that both are under way before the first wait; the fsyncs report errors. */
     (void)sync_file_range(second->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-    if (sync_file(first, err) != 0 || sync_file(second, err) != 0)
+    if (durable_sync(first, err) != 0 || durable_sync(second, err) != 0)
         goto out;
     if (take_name(first, err) != 0 || take_name(second, err) != 0)
         goto out;

@@ -42,6 +42,12 @@ int durable_commit(struct durable_file *file, struct error *err);
  * failure the first may have its name already. */
 int durable_commit_two(struct durable_file *first, struct durable_file *second, struct error *err);
 
+/* durable_commit in steps, for whom the moment of the rename matters. durable_sync: what was
+ * written is durable, under PATH.tmp still. durable_rename: then give it its name; frees file on
+ * success and on failure. The caller syncs the directory. */
+int durable_sync(struct durable_file *file, struct error *err);
+int durable_rename(struct durable_file *file, struct error *err);
+
 /* durable_abort: close and remove PATH.tmp. NULL is allowed. */
 void durable_abort(struct durable_file *file);
 

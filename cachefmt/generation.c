@@ -50,48 +50,6 @@ int generation_next(const char *directory, uint64_t *out, struct error *err)
     return 0;
 }
 
-/* Put the manifest's text into MANIFEST.G, or into MANIFEST for name 0. */
-static int write_manifest(const char *directory, uint64_t name, const char *text, struct error *err)
-{
-    char *path;
-    if (generation_manifest_path(directory, name, &path, err) != 0)
-        return -1;
-    int result = durable_write_file(path, text, strlen(text), err);
-    free(path);
-    return result;
-}
-
-/* A publication failed: MANIFEST.G is no generation unless the switch came that far. */
-static void withdraw(const char *directory, uint64_t generation)
-{
-    struct manifest *current = NULL;
-    char *path;
-    struct error err;
-    if (generation_current(directory, &current, &err) != 0 && err.code != ERROR_MISSING)
-        return;
-    bool switched = current != NULL && current->generation == generation;
-    manifest_free(current);
-    if (!switched && generation_manifest_path(directory, generation, &path, &err) == 0) {
-        (void)unlink(path);
-        free(path);
-    }
-}
-
-int generation_publish(const char *directory, const struct manifest *manifest, struct error *err)
-{
-    char *text;
-    if (manifest_print(manifest, &text, err) != 0)
-        return -1;
-    int result = write_manifest(directory, manifest->generation, text, err);
-    if (result == 0) {
-        result = write_manifest(directory, 0, text, err);
-        if (result != 0)
-            withdraw(directory, manifest->generation);
-    }
-    free(text);
-    return result;
-}
-
 static struct generation_row row_of(const struct manifest *manifest, bool current)
 {
     struct cache_figures figures = manifest_figures(manifest);

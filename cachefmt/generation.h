@@ -47,13 +47,17 @@ int generation_next(const char *directory, uint64_t *out, struct error *err);
  * already. On failure before the rename, what was published stays published. */
 int generation_publish(const char *directory, const struct manifest *manifest, struct error *err);
 
-/* A publication in two steps, so that the second takes no longer than a rename. prepare: write
- * MANIFEST.G and what becomes MANIFEST, both durable. switch: the rename and its fsync; frees
- * prepared also on failure. withdraw: the generation is not to be; NULL is allowed. */
+/* A publication in steps, so that the last takes no longer than a rename. prepare: write what
+ * becomes MANIFEST.G and MANIFEST, both durable under temporary names, so that a generation that
+ * never comes is not listed and leaves nothing that generation_prune does not remove. arm: the
+ * generation is sure to come: MANIFEST.G gets its name. switch: arms if that was not done, renames,
+ * syncs the directory; *at (NULL is allowed) is the wall clock's time of the rename; frees prepared
+ * also on failure. withdraw: the generation is not to be; NULL is allowed. */
 struct generation_prepared;
 int generation_prepare(struct generation_prepared **out, const char *directory,
                        const struct manifest *manifest, struct error *err);
-int generation_switch(struct generation_prepared *prepared, struct error *err);
+int generation_arm(struct generation_prepared *prepared, struct error *err);
+int generation_switch(struct generation_prepared *prepared, double *at, struct error *err);
 void generation_withdraw(struct generation_prepared *prepared);
 
 struct generation_row {

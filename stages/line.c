@@ -155,7 +155,8 @@ static int ask_gate(struct line *line, char reason[600], struct error *err)
     int known = ledger_run(line->ledger, &run, err);
     if (known <= 0)
         return known < 0 ? -1 : no_run(err);
-    return gate_check(line->ledger, &run, &line->settings.gate, reason, err);
+    struct gate_limits limits = run_limits(line, &run);
+    return gate_check(line->ledger, &run, &limits, reason, err);
 }
 
 int line_publish(struct line *line, bool force, bool *held, struct error *err)

@@ -7,13 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "stages/publish.h"
-
 /* --- snapshot ------------------------------------------------------------------------ */
 
 static int write_snapshot(struct line *line, const struct run_record *run,
                           const struct merged *merged, struct snapshot_plan *plan,
-                          struct error *err)
+                          struct pair_id *points, struct error *err)
 {
     char last[RUN_ID_BYTES];
     (void)pthread_mutex_lock(&line->lock);
@@ -26,8 +24,8 @@ static int write_snapshot(struct line *line, const struct run_record *run,
                              err) != 0)
         return -1;
     return snapshot_write(plan, merged, &run->parameters, line->ledger, last,
-                          line->points_directory, run->id, &line->control, &line->snapshot_progress,
-                          err);
+                          line->points_directory, run->id, points, &line->control,
+                          &line->snapshot_progress, err);
 }
 
 /* Which learned points the run folds in is recorded before its phase says that they stay. */
@@ -50,9 +48,16 @@ static int record_snapshot(struct line *line, const struct snapshot_plan *plan,
                                 tiles, err);
 }
 
-/* What seemed to be there to do when the run began is not: the generation stays as it is. */
-static int end_without_work(struct line *line, struct error *err)
+/* What seemed to be there to do when the run began is not: the generation stays as it is, if those
+ * who share the run think so too. */
+static int end_without_work(struct line *line, const struct run_record *run, struct error *err)
 {
+    struct agreement agreement;
+    if (line_agree(line, run, &run->base_digest, &agreement, err) != 0)
+        return -1;
+    if (agreement.kind == AGREED_FAILURE)
+        return run_give_up(line, RESULT_FAILED, agreement.reason, err) == 0 ? 1 : -1;
+    line->coordination->switched(line->coordination->context, run, &run->base_digest, clock_wall());
     (void)pthread_mutex_lock(&line->lock);
     line->run.generation = line->run.base_generation;
     (void)pthread_mutex_unlock(&line->lock);
@@ -60,17 +65,34 @@ static int end_without_work(struct line *line, struct error *err)
     return record_close(line, RESULT_PUBLISHED, err) == 0 ? 1 : -1;
 }
 
+/* Those who share the run must have the same snapshot. */
+static int tell_snapshot(struct line *line, const struct run_record *run,
+                         const struct snapshot_plan *plan, const struct pair_id *points,
+                         const struct folded_set *folded, struct error *err)
+{
+    const struct coordination *coordination = line->coordination;
+    struct pair_id digest = snapshot_digest(plan, points, folded);
+    pulse_rest(&line->pulses[THREAD_CONDUCTOR]);
+    int result =
+        coordination->snapshot_taken(coordination->context, run, &digest, &line->control, err);
+    pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
+    return result;
+}
+
 static int make_snapshot(struct line *line, const struct run_record *run, struct run_input *input,
                          struct snapshot_plan *plan, struct error *err)
 {
     struct folded_set folded;
+    struct pair_id points;
     if (fold_freeze(line, run, input, &folded, err) != 0 ||
-        write_snapshot(line, run, &input->merged, plan, err) != 0)
+        write_snapshot(line, run, &input->merged, plan, &points, err) != 0)
         return -1;
     if (plan->folded == 0 && fold_forget(line, input, &folded, err) != 0)
         return -1;
+    if (tell_snapshot(line, run, plan, &points, &folded, err) != 0)
+        return -1;
     if (plan->selected == 0 && plan->folded == 0)
-        return end_without_work(line, err);
+        return end_without_work(line, run, err);
     return record_snapshot(line, plan, &folded, err);
 }
 
@@ -95,7 +117,7 @@ static int take_snapshot(struct line *line, struct error *err)
     return result == 0 ? run_reload(line, err) : result;
 }
 
-/* --- gate and publication -------------------------------------------------------------- */
+/* --- the gate -------------------------------------------------------------------------- */
 
 /* 0 = passed, 1 = held, -1. */
 static int pass_gate(struct line *line, struct error *err)
@@ -103,7 +125,8 @@ static int pass_gate(struct line *line, struct error *err)
     struct run_record run = run_copy(line);
     char reason[600];
     if (!run.forced) {
-        int held = gate_check(line->ledger, &run, &line->settings.gate, reason, err);
+        struct gate_limits limits = run_limits(line, &run);
+        int held = gate_check(line->ledger, &run, &limits, reason, err);
         if (held < 0)
             return -1;
         if (held > 0) {
@@ -114,28 +137,6 @@ static int pass_gate(struct line *line, struct error *err)
         }
     }
     return run_enter(line, PHASE_PUBLISH, err);
-}
-
-static int publish(struct line *line, struct error *err)
-{
-    struct run_record run = run_copy(line);
-    struct run_input input;
-    line_event(line, 2, "stage_started", "stage=publish generation=%" PRIu64, run.generation);
-    if (run_input_open(&input, line, &run, err) != 0)
-        return -1;
-    double from = clock_monotonic();
-    int result = publish_run(line->ledger, line->settings.cache_directory,
-                             cache_manifest(input.base), &run, err);
-    meter_add(&line->meters[STATION_PUBLISH], from);
-    run_input_close(&input);
-    if (result != 0)
-        return -1;
-    pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
-    line_look(line);
-    line_event(line, 2, "stage_finished", "stage=publish generation=%" PRIu64, run.generation);
-    line_event(line, 2, "run_published", "generation=%" PRIu64 " points=%" PRIu64, run.generation,
-               run.counts.total);
-    return record_close(line, RESULT_PUBLISHED, err);
 }
 
 /* --- the run through its phases ------------------------------------------------------- */
@@ -159,7 +160,7 @@ static int run_phases(struct line *line, struct error *err)
                 result = pass_gate(line, err);
             break;
         default:
-            return publish(line, err);
+            return line_publish_run(line, err);
         }
         if (result != 0)
             return result > 0 ? 0 : -1;

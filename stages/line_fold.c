@@ -96,15 +96,16 @@ int fold_freeze(struct line *line, const struct run_record *run, struct run_inpu
                 struct folded_set *folded, struct error *err)
 {
     const char *directory = line->folded_directory;
-    struct learned *learned = line->settings.learned;
+    const struct coordination *coordination = line->coordination;
     uint64_t count = 0;
     *folded = (struct folded_set){0};
     if (fold_remove(line, err) != 0)
         return -1;
-    if (learned == NULL || learned_count(learned) == 0)
-        return 0;
-    if (learned_freeze(learned, run->grid, directory, &count, err) != 0 ||
-        (count > 0 && open_frozen(input, directory, folded, err) != 0)) {
+    pulse_rest(&line->pulses[THREAD_CONDUCTOR]);
+    int result = coordination->freeze(coordination->context, run, line->settings.learned, directory,
+                                      &count, &line->control, err);
+    pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
+    if (result != 0 || (count > 0 && open_frozen(input, directory, folded, err) != 0)) {
         (void)fold_remove(line, NULL);
         return -1;
     }

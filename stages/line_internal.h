@@ -104,6 +104,8 @@ struct refresh {
     pthread_cond_t tiles_changed; /* with line.lock */
     struct coordination_site site;
     bool *done; /* site.done */
+    bool
+        *replaced; /* shares with other answers than those that count; the writer's until its end */
 
     /* line.lock; the conductor alone writes pool and reads it without the lock */
     struct geocode_pool *pool;
@@ -198,6 +200,19 @@ int record_close(struct line *line, enum run_result result, struct error *err);
  * may have no room for that: what the run occupies makes some. */
 int run_give_up(struct line *line, enum run_result result, const char *reason, struct error *err);
 
+/* run_limits: the gate of the run. Any thread. */
+struct gate_limits run_limits(const struct line *line, const struct run_record *run);
+
+/* --- line_publish.c ----------------------------------------------------------------- */
+
+/* line_publish_run: prepare the generation, agree on the switch, switch at that moment, end the
+ * run. */
+int line_publish_run(struct line *line, struct error *err);
+
+/* line_agree: wait for the decision of all who share the run; the wait is not work. */
+int line_agree(struct line *line, const struct run_record *run, const struct pair_id *digest,
+               struct agreement *agreement, struct error *err);
+
 /* --- line_fold.c ------------------------------------------------------------------ */
 
 /* run_input_open: what the run refreshes: its base generation and, from PHASE_REFRESH on, the
@@ -249,6 +264,11 @@ int site_open_claims(struct refresh *refresh, struct error *err);
 
 /* site_again: from any thread: the phase is to begin anew. */
 void site_again(struct refresh *refresh);
+
+/* site_replace: likewise, because the ledger has other answers to a share than those that count.
+ * The writer's thread. site_drop_replaced: take them back; when the stations have stopped. */
+void site_replace(struct refresh *refresh, uint32_t share);
+int site_drop_replaced(struct refresh *refresh, struct error *err);
 
 /* --- line_rebuild.c ------------------------------------------------------------------ */
 

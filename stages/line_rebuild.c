@@ -57,7 +57,8 @@ static int publish_now(struct refresh *refresh, const struct tile_record *tile, 
     char reason[600];
     if (!refresh->run.parameters.publish_tiles)
         return 0;
-    if (!refresh->run.forced && gate_check_tile(tile, &line->settings.gate, reason) != 0) {
+    struct gate_limits limits = run_limits(line, &refresh->run);
+    if (!refresh->run.forced && gate_check_tile(tile, &limits, reason) != 0) {
         line_event(line, 1, "tile_held", "tile=%u reason=\"%s\"", tile->tile, reason);
         return 0;
     }

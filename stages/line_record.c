@@ -126,3 +126,11 @@ int run_give_up(struct line *line, enum run_result result, const char *reason, s
         line_tell(line, 0, "run_failed", "reason", reason);
     return closed;
 }
+
+struct gate_limits run_limits(const struct line *line, const struct run_record *run)
+{
+    struct gate_limits limits = line->settings.gate;
+    struct geocoder_settings geocoder = line->settings.geocoder;
+    line->coordination->settings(line->coordination->context, run, &limits, &geocoder);
+    return limits;
+}

@@ -53,6 +53,11 @@ static void share_done(void *context, uint32_t share)
     claims_committed(refresh->claims, share);
 }
 
+static void share_replaced(void *context, uint32_t share)
+{
+    site_replace(context, share);
+}
+
 static void group_committed(void *context, const struct answer_counts *group)
 {
     struct refresh *refresh = context;
@@ -148,6 +153,7 @@ static int start_writer(struct refresh *refresh, struct error *err)
     struct line *line = refresh->line;
     struct writer_settings settings = {
         .points_directory = line->points_directory,
+        .answers_directory = line->answers_directory,
         .points = refresh->run.counts.selected,
         .shares = refresh->run.parameters.shares,
         .first_ordinal_of_tile = refresh->first_ordinal_of_tile,
@@ -157,6 +163,7 @@ static int start_writer(struct refresh *refresh, struct error *err)
     struct writer_events events = {
         .tile_ready = tile_ready,
         .share_done = share_done,
+        .replaced = share_replaced,
         .committed = group_committed,
         .failed = writer_failed,
         .context = refresh,
@@ -197,10 +204,13 @@ static int start_workers(struct refresh *refresh, struct error *err)
 
 static int open_geocoder(struct refresh *refresh, struct error *err)
 {
-    const struct line_settings *settings = &refresh->line->settings;
-    if (settings->open_geocoder != NULL)
-        return settings->open_geocoder(&refresh->geocoder, &settings->geocoder, err);
-    return geocoder_open(&refresh->geocoder, &settings->geocoder, err);
+    const struct line *line = refresh->line;
+    struct gate_limits limits = line->settings.gate;
+    struct geocoder_settings settings = line->settings.geocoder;
+    line->coordination->settings(line->coordination->context, &refresh->run, &limits, &settings);
+    if (line->settings.open_geocoder != NULL)
+        return line->settings.open_geocoder(&refresh->geocoder, &settings, err);
+    return geocoder_open(&refresh->geocoder, &settings, err);
 }
 
 static int refresh_start(struct refresh *refresh, struct error *err)
@@ -260,7 +270,7 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
 static int check_budget(struct line *line, struct error *err)
 {
     struct run_record run = run_copy(line);
-    double limit = line->settings.gate.max_failed;
+    double limit = run_limits(line, &run).max_failed;
     uint64_t failed = run.counts.settled[SETTLED_FAILED];
     bool allowed = run.forced || strncmp(run.reason, BUDGET_REASON, sizeof BUDGET_REASON - 1) == 0;
     if (allowed || (double)failed <= limit * (double)run.counts.selected)
@@ -410,7 +420,9 @@ static int run_stations(struct refresh *refresh, struct error *err)
         *err = stopped;
         return -1;
     }
-    return result != 0 && err->code == ERROR_CANCELED && refresh->again_wanted ? 1 : result;
+    if (result == 0 || err->code != ERROR_CANCELED || !refresh->again_wanted)
+        return result;
+    return site_drop_replaced(refresh, err) == 0 ? 1 : -1;
 }
 
 static void tell_start(const struct refresh *refresh)
@@ -452,6 +464,7 @@ static int refresh_once(struct line *line, bool first, struct error *err)
         result = run_stations(&refresh, err);
     free(refresh.first_ordinal_of_tile);
     free(refresh.tile_states);
+    free(refresh.replaced);
     (void)pthread_cond_destroy(&refresh.tiles_changed);
     return result;
 }

@@ -74,7 +74,7 @@ static int write_part(int fd, XXH3_state_t *checksum, const void *data, size_t b
 }
 
 static int write_parts(int fd, const char *path, const char run[RUN_ID_BYTES], uint32_t shares,
-                       const struct point_file *file, struct error *err)
+                       const struct point_file *file, uint64_t *total, struct error *err)
 {
     XXH3_state_t *checksum = XXH3_createState();
     if (checksum == NULL || XXH3_64bits_reset(checksum) != XXH_OK) {
@@ -90,7 +90,8 @@ static int write_parts(int fd, const char *path, const char run[RUN_ID_BYTES], u
         result = write_part(fd, checksum, file->codes, codes, path, err);
     if (result == 0)
         result = write_part(fd, checksum, file->old_outcomes, file->count, path, err);
-    bytes_put64(sum, XXH3_64bits_digest(checksum));
+    *total = XXH3_64bits_digest(checksum);
+    bytes_put64(sum, *total);
     if (result == 0)
         result = write_part(fd, checksum, sum, sizeof sum, path, err);
     (void)XXH3_freeState(checksum);
@@ -98,17 +99,20 @@ static int write_parts(int fd, const char *path, const char run[RUN_ID_BYTES], u
 }
 
 int point_file_write(const char *directory, const char run[RUN_ID_BYTES], uint32_t shares,
-                     const struct point_file *file, struct error *err)
+                     const struct point_file *file, uint64_t *checksum, struct error *err)
 {
+    uint64_t total = 0;
     char *path = point_file_path(directory, file->share);
     if (path == NULL)
         return error_memory(err, directory);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     int result = fd < 0 ? error_io(err, errno, "create", path)
-                        : write_parts(fd, path, run, shares, file, err);
+                        : write_parts(fd, path, run, shares, file, &total, err);
     if (fd >= 0 && close(fd) != 0 && result == 0)
         result = error_io(err, errno, "close", path);
     free(path);
+    if (result == 0 && checksum != NULL)
+        *checksum = total;
     return result;
 }
 

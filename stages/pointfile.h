@@ -32,9 +32,10 @@ uint32_t point_file_share(uint64_t points, uint32_t shares, uint64_t ordinal);
 char *point_file_path(const char *directory, uint32_t share);
 
 /* point_file_write: write one share under its name in directory, without fsync: the snapshot makes
- * all of them durable at once before it is recorded as done. */
+ * all of them durable at once before it is recorded as done. *checksum (NULL is allowed) is the
+ * file's own. */
 int point_file_write(const char *directory, const char run[RUN_ID_BYTES], uint32_t shares,
-                     const struct point_file *file, struct error *err);
+                     const struct point_file *file, uint64_t *checksum, struct error *err);
 
 /* point_file_read: read and check everything against run, share and its expected ordinals.
  * ERROR_CORRUPT names the file. On success the caller frees with point_file_free. */

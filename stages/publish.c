@@ -1,8 +1,11 @@
 #include "stages/publish.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 
@@ -80,28 +83,111 @@ out:
     return result;
 }
 
-int publish_run(struct ledger *ledger, const char *cache_directory, const struct manifest *base,
-                const struct run_record *run, struct error *err)
+/* --- a run ------------------------------------------------------------------------------- */
+
+struct publication {
+    char *directory;
+    struct manifest *manifest;
+    struct generation_prepared *prepared; /* NULL: it is published already */
+};
+
+static void publication_free(struct publication *publication)
 {
-    struct manifest *manifest = NULL;
+    manifest_free(publication->manifest);
+    free(publication->directory);
+    free(publication);
+}
+
+/* Prepare the manifest, unless it was published before a crash. */
+static int prepare(struct publication *publication, const struct run_record *run, struct error *err)
+{
     struct manifest *before = NULL;
-    int result = -1;
-    if (copy_for_run(&manifest, base, run, err) != 0)
+    struct manifest *manifest = publication->manifest;
+    if (published_by_run(publication->directory, run, &before, err) != 0)
         return -1;
-    if (fill_rows(manifest, ledger, err) != 0 || check_total(manifest, run, err) != 0)
-        goto out;
-    manifest_seal(manifest);
-    if (published_by_run(cache_directory, run, &before, err) != 0)
-        goto out;
-    if (before != NULL && memcmp(&before->digest, &manifest->digest, sizeof before->digest) == 0)
-        result = 0;
-    else
-        result = generation_publish(cache_directory, manifest, err);
-out:
+    bool out =
+        before != NULL && memcmp(&before->digest, &manifest->digest, sizeof before->digest) == 0;
     manifest_free(before);
-    manifest_free(manifest);
+    return out ? 0
+               : generation_prepare(&publication->prepared, publication->directory, manifest, err);
+}
+
+int publication_prepare(struct publication **out, struct ledger *ledger,
+                        const char *cache_directory, const struct manifest *base,
+                        const struct run_record *run, struct error *err)
+{
+    struct publication *publication = calloc(1, sizeof *publication);
+    if (publication == NULL || (publication->directory = strdup(cache_directory)) == NULL) {
+        free(publication);
+        return error_memory(err, "a manifest");
+    }
+    int result = copy_for_run(&publication->manifest, base, run, err);
+    if (result == 0 && (fill_rows(publication->manifest, ledger, err) != 0 ||
+                        check_total(publication->manifest, run, err) != 0))
+        result = -1;
+    if (result == 0) {
+        manifest_seal(publication->manifest);
+        result = prepare(publication, run, err);
+    }
+    if (result != 0)
+        publication_free(publication);
+    else
+        *out = publication;
     return result;
 }
+
+struct pair_id publication_digest(const struct publication *publication)
+{
+    return publication->manifest->digest;
+}
+
+int publication_arm(struct publication *publication, uint32_t published, struct error *err)
+{
+    struct manifest *manifest = publication->manifest;
+    if (publication->prepared == NULL)
+        return 0;
+    if (published != 0 && published != manifest->published) {
+        manifest->published = published;
+        generation_withdraw(publication->prepared);
+        publication->prepared = NULL;
+        if (generation_prepare(&publication->prepared, publication->directory, manifest, err) != 0)
+            return -1;
+    }
+    return generation_arm(publication->prepared, err);
+}
+
+/* When MANIFEST got its name. */
+static int renamed_at(const char *directory, double *at, struct error *err)
+{
+    struct stat status;
+    char *path;
+    if (asprintf(&path, "%s/MANIFEST", directory) < 0)
+        return error_memory(err, "a file name");
+    int result = stat(path, &status) == 0 ? 0 : error_io(err, errno, "read", path);
+    free(path);
+    if (result == 0)
+        *at = (double)status.st_ctim.tv_sec + (double)status.st_ctim.tv_nsec * 1e-9;
+    return result;
+}
+
+int publication_switch(struct publication *publication, double *at, struct error *err)
+{
+    struct generation_prepared *prepared = publication->prepared;
+    int result = prepared != NULL ? generation_switch(prepared, at, err)
+                                  : renamed_at(publication->directory, at, err);
+    publication_free(publication);
+    return result;
+}
+
+void publication_withdraw(struct publication *publication)
+{
+    if (publication == NULL)
+        return;
+    generation_withdraw(publication->prepared);
+    publication_free(publication);
+}
+
+/* --- a tile ------------------------------------------------------------------------------ */
 
 int publish_tile(const char *cache_directory, const struct manifest *base,
                  const struct run_record *run, const struct tile_record *tile, struct error *err)

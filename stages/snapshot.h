@@ -40,11 +40,26 @@ int snapshot_check_space(const struct snapshot_plan *plan, const char *state_dir
                          const char *cache_directory, struct error *err);
 
 /* snapshot_write: write the point files into directory (emptied first), durable when it returns:
- * written under a temporary name, synced, renamed. Empty shares have no file. */
+ * written under a temporary name, synced, renamed. Empty shares have no file. *digest is one of all
+ * their contents. */
 int snapshot_write(const struct snapshot_plan *plan, const struct merged *merged,
                    const struct run_parameters *parameters, struct ledger *ledger,
                    const char *retry_of, const char *directory, const char run[RUN_ID_BYTES],
-                   const struct control *control, struct snapshot_progress *progress,
-                   struct error *err);
+                   struct pair_id *digest, const struct control *control,
+                   struct snapshot_progress *progress, struct error *err);
+
+/* snapshot_write_share: write one point file once more, the same bytes, when its answers were taken
+ * back after it had been removed. first_ordinal_of_tile: tiles + 1 of them. Durable when it
+ * returns. */
+int snapshot_write_share(const struct merged *merged, const struct run_parameters *parameters,
+                         struct ledger *ledger, const char *retry_of, const char *directory,
+                         const char run[RUN_ID_BYTES], const uint64_t *first_ordinal_of_tile,
+                         uint32_t share, const struct control *control,
+                         struct snapshot_progress *progress, struct error *err);
+
+/* snapshot_digest: of what a run asks and folds in: equal on all who refresh the same generation
+ * with the same parameters and learned points, whatever the numbers of their generations. */
+struct pair_id snapshot_digest(const struct snapshot_plan *plan, const struct pair_id *point_files,
+                               const struct folded_set *folded);
 
 #endif

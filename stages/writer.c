@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "stages/pointfile.h"
+#include "stages/share_answers.h"
 
 #define GROUP_AGE 0.25       /* seconds of work in one group at most */
 #define GROUP_AGE_QUIET 0.05 /* when nothing more is waiting */
@@ -53,7 +55,7 @@ static int reserve_batch(struct group *group, struct error *err)
 }
 
 /* Put one batch into the log and the group. Owns batch, also on failure. */
-static int take_batch(struct writer *writer, struct answer_batch *batch, struct error *err)
+static int add_batch(struct writer *writer, struct answer_batch *batch, struct error *err)
 {
     struct group *group = &writer->group;
     struct slice bytes = answer_batch_bytes(batch);
@@ -127,6 +129,79 @@ static int commit_group(struct writer *writer, struct error *err)
     writer->events.committed(writer->events.context, &counts);
     return 0;
 }
+
+/* --- whole batches ----------------------------------------------------------------------- */
+
+/* Has the ledger the very answers of the batch? */
+static int is_known(const struct writer *writer, const struct answer_batch *batch, bool *known,
+                    struct error *err)
+{
+    struct buffer record = {0};
+    struct slice bytes = answer_batch_bytes(batch);
+    int result =
+        share_answers_read(writer->ledger, writer->settings.answers_directory,
+                           answer_batch_share(batch), answer_batch_rows(batch), &record, err);
+    *known = result == 0 && record.used == bytes.length &&
+             memcmp(record.data, bytes.data, bytes.length) == 0;
+    buffer_free(&record);
+    return result;
+}
+
+/* The share has all its answers already. Its tiles may be rebuilt or about to be, so other answers
+ * can't take their place now. */
+static int meet_complete(struct writer *writer, const struct answer_batch *batch, struct error *err)
+{
+    uint32_t share = answer_batch_share(batch);
+    bool known = true;
+    if (!writer->progress.whole[share] && is_known(writer, batch, &known, err) != 0)
+        return -1;
+    if (!known)
+        writer->events.replaced(writer->events.context, share);
+    return 0;
+}
+
+/* A whole batch takes the place of what there is of its share. 1 = it is to be taken, 0 = it is
+ * not, -1. */
+static int make_way(struct writer *writer, const struct answer_batch *batch, struct error *err)
+{
+    struct writer_progress *progress = &writer->progress;
+    uint32_t share = answer_batch_share(batch);
+    uint32_t points = writer_progress_points(progress, share);
+    if (answer_batch_rows(batch) != points)
+        return error_set(err, ERROR_CORRUPT, "%u answers came for the %u points of share %u",
+                         answer_batch_rows(batch), points, share);
+    if (writer_progress_missing(progress, share) < points && commit_group(writer, err) != 0)
+        return -1;
+    if (writer_progress_missing(progress, share) == 0)
+        return meet_complete(writer, batch, err);
+    if (writer_progress_missing(progress, share) < points) {
+        if (share_answers_drop(writer->ledger, writer->settings.answers_directory, &share, 1,
+                               err) != 0)
+            return -1;
+        writer_progress_reset(progress, share);
+    }
+    progress->whole[share] = true;
+    return 1;
+}
+
+/* Owns batch, also on failure. */
+static int take_batch(struct writer *writer, struct answer_batch *batch, struct error *err)
+{
+    uint32_t share = answer_batch_share(batch);
+    int wanted = 1;
+    if (share >= writer->settings.shares)
+        wanted = error_set(err, ERROR_CORRUPT, "answers came for share %u, which is none", share);
+    else if (answer_batch_whole(batch))
+        wanted = make_way(writer, batch, err);
+    else if (writer->progress.whole[share])
+        wanted = 0; /* somebody else was faster */
+    if (wanted > 0)
+        return add_batch(writer, batch, err);
+    answer_batch_free(batch);
+    return wanted;
+}
+
+/* --- the thread -------------------------------------------------------------------------- */
 
 /* How long the next batch may be waited for; < 0 = the group is due. */
 static double patience(const struct group *group)

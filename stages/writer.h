@@ -10,7 +10,7 @@
 #include "stages/pulse.h"
 
 struct writer_settings {
-    const char *points_directory;
+    const char *points_directory, *answers_directory;
     uint64_t points;
     uint32_t shares;
     const uint64_t *first_ordinal_of_tile; /* tiles + 1 of them, outlives the writer */
@@ -20,11 +20,15 @@ struct writer_settings {
 
 /* Called from the writer's thread. tile_ready: every answer of the tile is committed (also once at
  * the start for tiles complete already); share_done: every answer of the share is committed, since
- * the start; committed: after each group, with the run's counts as the
- * ledger has them; failed: the writer ends because of this error. */
+ * the start; replaced: a whole batch came (answer_batch_whole) with other answers than the ones
+ * that were committed, after which tiles may have been rebuilt: the batch is dropped, what the
+ * ledger has of the share is to be taken back (share_answers_drop) when the stations rest;
+ * committed: after each group, with the run's counts as the ledger has them; failed: the writer
+ * ends because of this error. */
 struct writer_events {
     void (*tile_ready)(void *context, uint32_t tile);
     void (*share_done)(void *context, uint32_t share);
+    void (*replaced)(void *context, uint32_t share);
     void (*committed)(void *context, const struct answer_counts *group);
     void (*failed)(void *context, const struct error *err);
     void *context;

@@ -49,7 +49,8 @@ int writer_progress_open(struct writer_progress *progress, const struct writer_s
 {
     uint32_t *points_missing = calloc((size_t)settings->shares + 1, sizeof *points_missing);
     uint32_t *shares_missing = calloc((size_t)settings->tiles + 1, sizeof *shares_missing);
-    if (points_missing == NULL || shares_missing == NULL) {
+    bool *whole = calloc((size_t)settings->shares + 1, sizeof *whole);
+    if (points_missing == NULL || shares_missing == NULL || whole == NULL) {
         error_memory(err, "the writer");
         goto fail;
     }
@@ -67,9 +68,11 @@ int writer_progress_open(struct writer_progress *progress, const struct writer_s
     progress->settings = settings;
     progress->points_missing = points_missing;
     progress->shares_missing = shares_missing;
+    progress->whole = whole;
     count_shares_missing(progress);
     return 0;
 fail:
+    free(whole);
     free(points_missing);
     free(shares_missing);
     return -1;
@@ -79,6 +82,22 @@ void writer_progress_close(struct writer_progress *progress)
 {
     free(progress->points_missing);
     free(progress->shares_missing);
+    free(progress->whole);
+}
+
+uint32_t writer_progress_points(const struct writer_progress *progress, uint32_t share)
+{
+    return share_points(progress->settings, share);
+}
+
+uint32_t writer_progress_missing(const struct writer_progress *progress, uint32_t share)
+{
+    return progress->points_missing[share];
+}
+
+void writer_progress_reset(struct writer_progress *progress, uint32_t share)
+{
+    progress->points_missing[share] = share_points(progress->settings, share);
 }
 
 int writer_progress_rows(struct writer_progress *progress, uint32_t share, uint32_t rows,

@@ -407,7 +407,7 @@ static void write_points(const struct rig *rig, const struct rig_run *run, uint6
         uint64_t end = point_file_first(rig->count, run->run.parameters.shares, share + 1);
         struct point_file file = {share, first, (uint32_t)(end - first), codes + first, outcomes};
         if (first < end && point_file_write(rig->points, run->run.id, run->run.parameters.shares,
-                                            &file, &err) != 0)
+                                            &file, NULL, &err) != 0)
             fail_msg("%s", err.message);
     }
     free(outcomes);

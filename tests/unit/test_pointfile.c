@@ -56,7 +56,7 @@ static char *make_file(struct point_file *file, size_t *bytes)
         codes[i] = morton_encode((struct point){(int32_t)i * 1000, -(int32_t)i * 999});
         outcomes[i] = i % OUTCOME_COUNT;
     }
-    assert_int_equal(point_file_write(directory, run, SHARES, file, NULL), 0);
+    assert_int_equal(point_file_write(directory, run, SHARES, file, NULL, NULL), 0);
     char *data;
     assert_int_equal(read_whole_file(path, 1 << 20, &data, bytes, NULL), 0);
     return data;
@@ -202,10 +202,10 @@ static void a_write_that_fails_names_the_file(void **state)
     free(make_file(&file, &bytes));
     (void)unlink(path);
     assert_int_equal(symlink("/dev/full", path), 0);
-    assert_int_equal(point_file_write(directory, run, SHARES, &file, &err), -1);
+    assert_int_equal(point_file_write(directory, run, SHARES, &file, NULL, &err), -1);
     assert_int_equal(err.code, ERROR_DISK_FULL);
     assert_non_null(strstr(err.message, path));
-    assert_int_equal(point_file_write("/nonexistent", run, SHARES, &file, &err), -1);
+    assert_int_equal(point_file_write("/nonexistent", run, SHARES, &file, NULL, &err), -1);
     (void)unlink(path);
 }
 

@@ -4,8 +4,11 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "stages/publish.h"
 #include "stages/rebuild.h"
 #include "stages/pointfile.h"
@@ -65,6 +68,24 @@ static struct tile_record rebuild(struct bench *bench, uint32_t tile)
     return record;
 }
 
+static struct publication *prepare(struct bench *bench)
+{
+    struct publication *publication;
+    struct error err;
+    if (publication_prepare(&publication, bench->run.ledger, bench->rig->cache, bench->base,
+                            &bench->run.run, &err) != 0)
+        fail_msg("%s", err.message);
+    return publication;
+}
+
+static void rebuild_all(struct bench *bench)
+{
+    for (uint32_t tile = 0; tile < bench->run.tiles; tile++) {
+        if (has_points(bench, tile))
+            rebuild(bench, tile);
+    }
+}
+
 static void only_a_whole_run_is_published(void **state)
 {
     (void)state;
@@ -80,18 +101,81 @@ static void only_a_whole_run_is_published(void **state)
         if (has_points(&bench, tile))
             rebuild(&bench, tile);
     }
-    assert_int_equal(
-        publish_run(bench.run.ledger, bench.rig->cache, bench.base, &bench.run.run, &err), -1);
+    struct publication *publication;
+    assert_int_equal(publication_prepare(&publication, bench.run.ledger, bench.rig->cache,
+                                         bench.base, &bench.run.run, &err),
+                     -1);
     assert_int_equal(err.code, ERROR_STATE);
     assert_int_equal(rig_generation(bench.rig), 1);
     rebuild(&bench, last);
+    double first = 0, at = 0;
     for (int i = 0; i < 2; i++) {
-        if (publish_run(bench.run.ledger, bench.rig->cache, bench.base, &bench.run.run, &err) != 0)
-            fail_msg("%s", err.message);
+        assert_int_equal(publication_switch(prepare(&bench), i == 0 ? &first : &at, &err), 0);
         assert_int_equal(rig_generation(bench.rig), 2);
     }
+    assert_true(fabs(first - clock_wall()) < 10);
+    assert_true(fabs(at - first) < 0.1); /* published once */
     for (unsigned i = 0; i < COUNT; i++)
         assert_string_equal(rig_entry(bench.rig, i).street, "New Street");
+    tear_down(&bench);
+}
+
+static uint32_t published(const struct bench *bench)
+{
+    struct manifest *manifest;
+    assert_int_equal(generation_current(bench->rig->cache, &manifest, NULL), 0);
+    uint32_t date = manifest->published;
+    manifest_free(manifest);
+    return date;
+}
+
+static void the_date_is_what_was_agreed_on(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    double at;
+    set_up(&bench);
+    rebuild_all(&bench);
+    struct publication *publication = prepare(&bench);
+    struct pair_id digest = publication_digest(publication);
+    assert_int_equal(publication_arm(publication, 1700000007, &err), 0);
+    assert_int_equal(rig_generation(bench.rig), 1);
+    assert_int_equal(publication_switch(publication, &at, &err), 0);
+    assert_int_equal(rig_generation(bench.rig), 2);
+    assert_int_equal(published(&bench), 1700000007);
+    publication = prepare(&bench);
+    struct pair_id again = publication_digest(publication);
+    assert_memory_equal(&again, &digest, sizeof digest);
+    assert_int_equal(publication_arm(publication, 1700000008, &err), 0);
+    assert_int_equal(publication_switch(publication, &at, &err), 0);
+    assert_int_equal(published(&bench), 1700000007);
+    tear_down(&bench);
+}
+
+static void what_is_withdrawn_never_was(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    struct generation_row *rows;
+    size_t count;
+    set_up(&bench);
+    rebuild_all(&bench);
+    for (int armed = 0; armed < 2; armed++) {
+        struct publication *publication = prepare(&bench);
+        assert_int_equal(generation_list(bench.rig->cache, &rows, &count, &err), 0);
+        assert_int_equal(count, 1);
+        free(rows);
+        if (armed)
+            assert_int_equal(publication_arm(publication, 0, &err), 0);
+        publication_withdraw(publication);
+        assert_int_equal(generation_list(bench.rig->cache, &rows, &count, &err), 0);
+        assert_int_equal(count, 1);
+        free(rows);
+        assert_int_equal(rig_generation(bench.rig), 1);
+    }
+    publication_withdraw(NULL);
     tear_down(&bench);
 }
 
@@ -128,6 +212,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_whole_run_is_published),
+        cmocka_unit_test(the_date_is_what_was_agreed_on),
+        cmocka_unit_test(what_is_withdrawn_never_was),
         cmocka_unit_test(a_tile_is_shown_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@ static char cache_directory[240], state_directory[240], points_directory[260];
 static struct cache *cache;
 static struct merged merged;
 static struct ledger *ledger;
+static struct pair_id digest; /* of the point files written last */
 static struct run_parameters everything = {.cutoff = UINT32_MAX, .shares = SHARES};
 
 /* What is selected, by a plain walk over the cache. */
@@ -170,7 +171,7 @@ static int write_plan(const struct snapshot_plan *plan, const struct run_paramet
                       const char *retry_of, const struct control *control, struct error *err)
 {
     return snapshot_write(plan, &merged, parameters, ledger, retry_of, points_directory, run,
-                          control, NULL, err);
+                          &digest, control, NULL, err);
 }
 
 /* Read all point files back and compare with what is expected. */
@@ -376,6 +377,60 @@ static void too_little_space_is_a_full_disk(void **state)
     assert_int_equal(snapshot_check_space(&plan, "/nonexistent", cache_directory, &err), -1);
 }
 
+static void a_lost_file_is_written_again(void **state)
+{
+    (void)state;
+    const struct run_parameters old = {.cutoff = CUTOFF, .shares = 50};
+    const struct run_parameters *parameters[] = {&everything, &old};
+    for (size_t i = 0; i < 2; i++) {
+        struct error err;
+        struct snapshot_plan plan = make_plan(parameters[i], NULL, NULL);
+        uint64_t first[577] = {0};
+        for (uint32_t tile = 0; tile < 576; tile++)
+            first[tile + 1] = first[tile] + plan.selected_by_tile[tile];
+        assert_int_equal(write_plan(&plan, parameters[i], NULL, NULL, &err), 0);
+        for (uint32_t share = 0; share < parameters[i]->shares; share += 3) {
+            char *path = point_file_path(points_directory, share);
+            assert_int_equal(unlink(path), 0);
+            if (snapshot_write_share(&merged, parameters[i], ledger, NULL, points_directory, run,
+                                     first, share, NULL, NULL, &err) != 0)
+                fail_msg("%s", err.message);
+            free(path);
+        }
+        assert_files(parameters[i]);
+        snapshot_plan_free(&plan);
+    }
+}
+
+static void the_digest_tells_what_is_asked(void **state)
+{
+    (void)state;
+    struct error err;
+    const struct run_parameters old = {.cutoff = CUTOFF, .shares = SHARES};
+    struct folded_set folded = {0};
+    struct pair_id seen[4];
+    struct snapshot_plan plan = make_plan(&everything, NULL, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(write_plan(&plan, &everything, NULL, NULL, &err), 0);
+        seen[i] = snapshot_digest(&plan, &digest, &folded);
+    }
+    assert_memory_equal(&seen[0], &seen[1], sizeof seen[0]);
+    folded.digest.bytes[7] = 1;
+    seen[1] = snapshot_digest(&plan, &digest, &folded);
+    folded.digest.bytes[7] = 0;
+    plan.total++;
+    seen[2] = snapshot_digest(&plan, &digest, &folded);
+    snapshot_plan_free(&plan);
+    plan = make_plan(&old, NULL, NULL);
+    assert_int_equal(write_plan(&plan, &old, NULL, NULL, &err), 0);
+    seen[3] = snapshot_digest(&plan, &digest, &folded);
+    snapshot_plan_free(&plan);
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(&seen[i], &seen[j], sizeof seen[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +443,8 @@ int main(void)
         cmocka_unit_test(a_stop_ends_it_without_files),
         cmocka_unit_test(a_plan_that_does_not_fit_is_an_error),
         cmocka_unit_test(too_little_space_is_a_full_disk),
+        cmocka_unit_test(a_lost_file_is_written_again),
+        cmocka_unit_test(the_digest_tells_what_is_asked),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

@@ -103,6 +103,7 @@ static void check_files(const struct run_parameters *parameters, uint64_t select
 
 static uint64_t check(const struct run_parameters *parameters)
 {
+    struct pair_id digest;
     struct snapshot_plan plan;
     struct error err = {0};
     uint64_t selected[TILES] = {0};
@@ -122,7 +123,7 @@ static uint64_t check(const struct run_parameters *parameters)
         assert_int_equal(plan.folded, folded);
     }
     assert_int_equal(snapshot_write(&plan, &merged, parameters, ledger, NULL, points_directory, run,
-                                    NULL, NULL, &err),
+                                    &digest, NULL, NULL, &err),
                      0);
     check_files(parameters, plan.selected);
     uint64_t bytes = plan.cache_bytes;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "stages/pointfile.h"
+#include "stages/share_answers.h"
 #include "stages/writer.h"
 #include "tests/unit/line_rig.h"
 
@@ -26,7 +27,7 @@ struct bench {
     struct meter meter;
     _Atomic unsigned ready[576];
     _Atomic unsigned tiles_ready;
-    _Atomic unsigned done[SHARES];
+    _Atomic unsigned done[SHARES], replaced[SHARES];
     _Atomic uint64_t committed;
     _Atomic unsigned failures;
 };
@@ -43,6 +44,13 @@ static void share_done(void *context, uint32_t share)
     struct bench *bench = context;
     assert_true(share < SHARES);
     atomic_fetch_add(&bench->done[share], 1);
+}
+
+static void replaced(void *context, uint32_t share)
+{
+    struct bench *bench = context;
+    assert_true(share < SHARES);
+    atomic_fetch_add(&bench->replaced[share], 1);
 }
 
 static void committed(void *context, const struct answer_counts *group)
@@ -71,6 +79,7 @@ static void start(struct bench *bench)
     struct error err;
     struct writer_settings settings = {
         .points_directory = bench->rig->points,
+        .answers_directory = bench->rig->answers,
         .points = COUNT,
         .shares = SHARES,
         .first_ordinal_of_tile = bench->run.first_ordinal_of_tile,
@@ -79,6 +88,7 @@ static void start(struct bench *bench)
     struct writer_events events = {
         .tile_ready = tile_ready,
         .share_done = share_done,
+        .replaced = replaced,
         .committed = committed,
         .failed = writer_failed,
         .context = bench,
@@ -248,6 +258,150 @@ static void more_answers_than_points_end_it(void **state)
     tear_down(&bench);
 }
 
+/* --- whole batches --------------------------------------------------------------------------- */
+
+/* All answers of a share, from somebody who asked a day later when `other`. */
+static struct answer_batch *make_whole(const struct bench *bench, uint32_t share, bool other)
+{
+    struct error err;
+    struct answer_batch *made, *batch;
+    assert_int_equal(answer_batch_create(&made, share, &err), 0);
+    for (uint64_t ordinal = share * 100; ordinal < share * 100 + 100; ordinal++) {
+        struct settled_answer answer = rig_answer(&bench->run, ordinal);
+        answer.answered_at += other ? 86400 : 0;
+        assert_int_equal(answer_batch_add(made, &answer, &err), 0);
+    }
+    assert_int_equal(answer_batch_seal(made, &err), 0);
+    struct slice bytes = answer_batch_bytes(made);
+    assert_int_equal(answer_batch_adopt(&batch, bytes.data, bytes.length, true, "a peer", &err), 0);
+    answer_batch_free(made);
+    return batch;
+}
+
+static void push_whole(struct bench *bench, uint32_t share, bool other)
+{
+    struct error err;
+    assert_int_equal(channel_push(bench->channel, make_whole(bench, share, other), &err), 0);
+}
+
+static void assert_has(const struct bench *bench, uint32_t share, bool other)
+{
+    struct error err;
+    struct buffer record = {0};
+    struct answer_batch *batch = make_whole(bench, share, other);
+    struct slice bytes = answer_batch_bytes(batch);
+    if (share_answers_read(bench->run.ledger, bench->rig->answers, share, 100, &record, &err) != 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(record.used, bytes.length);
+    assert_memory_equal(record.data, bytes.data, record.used);
+    buffer_free(&record);
+    answer_batch_free(batch);
+}
+
+static void assert_answers(const struct bench *bench, uint64_t answers, uint64_t shares_done)
+{
+    struct run_record run;
+    assert_int_equal(ledger_run(bench->run.ledger, &run, NULL), 1);
+    assert_int_equal(run.counts.settled[SETTLED_FOUND], answers);
+    assert_int_equal(run.counts.shares_done, shares_done);
+}
+
+static void a_whole_batch_takes_the_place_of_a_part(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    set_up(&bench);
+    rig_commit(bench.rig, &bench.run, 0, 40);
+    start(&bench);
+    push_whole(&bench, 0, true); /* over what the ledger has */
+    push(&bench, 100, 140);
+    push_whole(&bench, 1, true); /* over what the group has */
+    push_whole(&bench, 2, true); /* over nothing */
+    for (uint32_t share = 3; share < SHARES; share++)
+        push(&bench, share * 100, share * 100 + 100);
+    assert_int_equal(stop(&bench, &err), 0);
+    for (uint32_t share = 0; share < SHARES; share++) {
+        assert_has(&bench, share, share < 3);
+        assert_int_equal(bench.done[share], 1);
+        assert_int_equal(bench.replaced[share], 0);
+        assert_false(has_point_file(&bench, share));
+    }
+    assert_answers(&bench, COUNT, SHARES);
+    assert_int_equal(bench.tiles_ready, tiles_with_points(&bench));
+    tear_down(&bench);
+}
+
+static void late_answers_to_it_are_dropped(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    set_up(&bench);
+    start(&bench);
+    push(&bench, 0, 30);
+    push_whole(&bench, 0, true);
+    push(&bench, 30, 60);
+    wait_committed(&bench, 100);
+    push(&bench, 60, 100);
+    push_whole(&bench, 0, true);
+    assert_int_equal(stop(&bench, &err), 0);
+    assert_has(&bench, 0, true);
+    assert_answers(&bench, 100, 1);
+    assert_int_equal(bench.done[0], 1);
+    assert_int_equal(bench.replaced[0], 0);
+    tear_down(&bench);
+}
+
+static void a_complete_share_is_left_to_others_to_replace(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    set_up(&bench);
+    start(&bench);
+    push(&bench, 0, 100);
+    push_whole(&bench, 0, true);
+    push(&bench, 100, 200);
+    push_whole(&bench, 1, false); /* the same answers */
+    assert_int_equal(stop(&bench, &err), 0);
+    assert_has(&bench, 0, false);
+    assert_int_equal(bench.replaced[0], 1);
+    assert_int_equal(bench.replaced[1], 0);
+    assert_int_equal(bench.done[1], 1);
+    assert_answers(&bench, 200, 2);
+    const uint32_t share = 0;
+    assert_int_equal(share_answers_drop(bench.run.ledger, bench.rig->answers, &share, 1, &err), 0);
+    assert_int_equal(ledger_run(bench.run.ledger, &bench.run.run, NULL), 1);
+    start(&bench);
+    push_whole(&bench, 0, true);
+    assert_int_equal(stop(&bench, &err), 0);
+    assert_has(&bench, 0, true);
+    assert_answers(&bench, 200, 2);
+    tear_down(&bench);
+}
+
+static void a_whole_batch_of_another_size_ends_it(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct error err;
+    struct answer_batch *made, *batch;
+    set_up(&bench);
+    start(&bench);
+    struct settled_answer answer = rig_answer(&bench.run, 0);
+    assert_int_equal(answer_batch_create(&made, 0, &err), 0);
+    assert_int_equal(answer_batch_add(made, &answer, &err), 0);
+    assert_int_equal(answer_batch_seal(made, &err), 0);
+    struct slice bytes = answer_batch_bytes(made);
+    assert_int_equal(answer_batch_adopt(&batch, bytes.data, bytes.length, true, "a peer", &err), 0);
+    answer_batch_free(made);
+    assert_int_equal(channel_push(bench.channel, batch, &err), 0);
+    assert_int_equal(stop(&bench, &err), -1);
+    assert_int_equal(err.code, ERROR_CORRUPT);
+    tear_down(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +410,10 @@ int main(void)
         cmocka_unit_test(what_was_committed_before_is_caught_up_with),
         cmocka_unit_test(one_missing_answer_keeps_its_tile_waiting),
         cmocka_unit_test(more_answers_than_points_end_it),
+        cmocka_unit_test(a_whole_batch_takes_the_place_of_a_part),
+        cmocka_unit_test(late_answers_to_it_are_dropped),
+        cmocka_unit_test(a_complete_share_is_left_to_others_to_replace),
+        cmocka_unit_test(a_whole_batch_of_another_size_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
