@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/unit/patience.h"
 #include "cachefmt/generation.h"
 #include "tests/unit/line_rig.h"
 
@@ -61,7 +62,6 @@ static void a_joined_run_is_run_as_it_was_begun(void **state)
     join(line, &invitation);
     rig_wait(line, LINE_IDLE, &status);
     assert_int_equal(rig_generation(rig), 10);
-    line_close(line);
     rig_close(rig);
 }
 
@@ -79,7 +79,6 @@ static void the_cutoff_is_taken_as_it_is(void **state)
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
     assert_int_equal(status.last_run.counts.selected, 0);
     assert_int_equal(rig_generation(rig), 1);
-    line_close(line);
     rig_close(rig);
 }
 
@@ -110,7 +109,6 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(line_join(line, &bad, &err), -1);
     assert_int_equal(err.code, ERROR_VALUE);
     assert_false(line_is_active(line));
-    line_close(line);
     rig_close(rig);
 }
 
@@ -136,7 +134,6 @@ static void failures_of_the_last_run_are_asked_again(void **state)
     rig_wait(line, LINE_IDLE, &status);
     assert_int_equal(status.last_run.counts.selected, COUNT / 50);
     assert_int_equal(status.last_run.counts.settled[SETTLED_FOUND], COUNT / 50);
-    line_close(line);
     rig_close(rig);
 }
 
@@ -165,7 +162,6 @@ static void whoever_occupies_it_is_alone(void **state)
     rig_wait(line, LINE_IDLE, &status);
     assert_int_equal(line_occupy(line, "something else", &err), 0);
     line_vacate(line);
-    line_close(line);
     rig_close(rig);
 }
 
@@ -195,7 +191,7 @@ static void a_run_can_be_failed_in_any_state(void **state)
         assert_string_equal(status.reason, "two peers differ");
         assert_false(rig_exists(rig->points));
         assert_int_equal(rig_generation(rig), 1);
-        line_close(line);
+        rig_line_close(rig);
         line = rig_line(rig);
         line_status(line, &status);
         assert_int_equal(status.state, LINE_FAILED);
@@ -203,7 +199,7 @@ static void a_run_can_be_failed_in_any_state(void **state)
         rig->parameters.rate = 0;
         rig_start(rig, line);
         rig_wait(line, LINE_IDLE, &status);
-        line_close(line);
+        rig_line_close(rig);
         rig_close(rig);
     }
 }
@@ -267,7 +263,7 @@ static void calls_from_many_threads_take_turns(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_true(crowd.begun > 0 && crowd.occupied > 0);
     (void)line_cancel(crowd.line, &err);
-    double end = clock_monotonic() + 30;
+    double end = clock_monotonic() + PATIENCE;
     while (line_is_active(crowd.line)) {
         assert_true(clock_monotonic() < end);
         usleep(2000);
@@ -275,7 +271,6 @@ static void calls_from_many_threads_take_turns(void **state)
     rig_start(rig, crowd.line);
     rig_wait(crowd.line, LINE_IDLE, &status);
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
-    line_close(crowd.line);
     rig_close(rig);
 }
 
@@ -290,5 +285,5 @@ int main(void)
         cmocka_unit_test(a_run_can_be_failed_in_any_state),
         cmocka_unit_test(calls_from_many_threads_take_turns),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return rig_run_group(tests, sizeof tests / sizeof *tests);
 }

@@ -384,6 +384,7 @@ static void a_lost_file_is_written_again(void **state)
     const struct run_parameters *parameters[] = {&everything, &old};
     for (size_t i = 0; i < 2; i++) {
         struct error err;
+        expect(parameters[i]);
         struct snapshot_plan plan = make_plan(parameters[i], NULL, NULL);
         uint64_t first[577] = {0};
         for (uint32_t tile = 0; tile < 576; tile++)
