@@ -169,8 +169,12 @@ static void record_snapshot(struct bench *bench, uint64_t total)
 
 static int publish(struct bench *bench, struct error *err)
 {
-    return publish_run(bench->run.ledger, bench->rig->cache, cache_manifest(bench->run.base),
-                       &bench->run.run, err);
+    struct publication *publication;
+    double at;
+    if (publication_prepare(&publication, bench->run.ledger, bench->rig->cache,
+                            cache_manifest(bench->run.base), &bench->run.run, err) != 0)
+        return -1;
+    return publication_switch(publication, &at, err);
 }
 
 static void tiles_with_folded_points_must_be_rebuilt(void **state)
