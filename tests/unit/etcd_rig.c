@@ -43,14 +43,19 @@ static void list_members(const struct etcd_rig *rig, char out[TEXT_ROOM])
 static void run(const struct etcd_rig *rig, size_t member, pid_t parent)
 {
     char name[8], data[TEXT_ROOM], peer[TEXT_ROOM], cluster[TEXT_ROOM];
-    static char path[] = "PATH=/usr/bin:/bin", threads[] = "GOMAXPROCS=2";
-    char *const environment[] = {path, threads, NULL};
+    char texts[6][TEXT_ROOM] = {"PATH=/usr/bin:/bin", "GOMAXPROCS=2", "ETCD_CLIENT_CERT_AUTH=true"};
+    bool secure = rig->cert != NULL;
+    char *const environment[] = {texts[0], texts[1], secure ? texts[2] : NULL, texts[3], texts[4],
+                                 texts[5], NULL};
     int nowhere = open("/dev/null", O_RDWR);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || nowhere < 0)
         _exit(1);
     (void)dup2(nowhere, STDOUT_FILENO);
     (void)dup2(nowhere, STDERR_FILENO);
+    (void)snprintf(texts[3], TEXT_ROOM, "ETCD_CERT_FILE=%s", secure ? rig->cert : "");
+    (void)snprintf(texts[4], TEXT_ROOM, "ETCD_KEY_FILE=%s", secure ? rig->key : "");
+    (void)snprintf(texts[5], TEXT_ROOM, "ETCD_TRUSTED_CA_FILE=%s", secure ? rig->ca : "");
     (void)snprintf(name, sizeof name, "m%zu", member);
     (void)snprintf(data, sizeof data, "%s/m%zu", rig->directory, member);
     (void)snprintf(peer, sizeof peer, "http://127.0.0.1:%u", rig->peer_ports[member]);
@@ -85,9 +90,11 @@ static bool has_ended(struct etcd_rig *rig, size_t member)
 /* A linearizable read by one member. */
 static bool answers(const struct etcd_rig *rig, size_t member)
 {
-    struct etcd_settings settings = {.endpoints = &rig->endpoints[member], .endpoint_count = 1};
+    struct etcd_settings settings = rig->settings;
     struct etcd_range range;
     struct etcd *etcd;
+    settings.endpoints = &rig->endpoints[member];
+    settings.endpoint_count = 1;
     if (etcd_open(&etcd, &settings, NULL) != 0)
         abort();
     bool good = etcd_get(etcd, "health", &range, NULL) == 0;
@@ -115,8 +122,8 @@ static bool start_all(struct etcd_rig *rig)
     for (size_t i = 0; i < rig->members; i++) {
         rig->client_ports[i] = free_port();
         rig->peer_ports[i] = free_port();
-        (void)snprintf(rig->urls[i], sizeof rig->urls[i], "http://127.0.0.1:%u",
-                       rig->client_ports[i]);
+        (void)snprintf(rig->urls[i], sizeof rig->urls[i], "%s://127.0.0.1:%u",
+                       rig->cert == NULL ? "http" : "https", rig->client_ports[i]);
         rig->endpoints[i] = rig->urls[i];
     }
     for (size_t i = 0; i < rig->members; i++)
@@ -126,11 +133,14 @@ static bool start_all(struct etcd_rig *rig)
     return good;
 }
 
-bool etcd_rig_start(struct etcd_rig *rig, size_t members)
+static bool start_rig(struct etcd_rig *rig)
 {
-    *rig = (struct etcd_rig){.members = members};
-    rig->settings = (struct etcd_settings){
-        .endpoints = rig->endpoints, .endpoint_count = members, .timeout = 1.0};
+    rig->settings = (struct etcd_settings){.endpoints = rig->endpoints,
+                                           .endpoint_count = rig->members,
+                                           .timeout = 1.0,
+                                           .ca_file = rig->ca,
+                                           .cert_file = rig->cert,
+                                           .key_file = rig->key};
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
         (void)snprintf(rig->directory, sizeof rig->directory, "%s/test-etcd-XXXXXX", parent);
@@ -141,6 +151,18 @@ bool etcd_rig_start(struct etcd_rig *rig, size_t members)
         etcd_rig_stop(rig);
     }
     return false;
+}
+
+bool etcd_rig_start(struct etcd_rig *rig, size_t members)
+{
+    *rig = (struct etcd_rig){.members = members};
+    return start_rig(rig);
+}
+
+bool etcd_rig_start_secure(struct etcd_rig *rig, const char *cert, const char *key, const char *ca)
+{
+    *rig = (struct etcd_rig){.members = 1, .cert = cert, .key = key, .ca = ca};
+    return start_rig(rig);
 }
 
 static void remove_tree(const char *directory)

@@ -15,12 +15,16 @@ struct etcd_rig {
     pid_t pids[ETCD_RIG_MEMBERS]; /* 0 = not running */
     unsigned client_ports[ETCD_RIG_MEMBERS], peer_ports[ETCD_RIG_MEMBERS];
     char urls[ETCD_RIG_MEMBERS][40];
+    const char *cert, *key, *ca; /* of a secure one */
     const char *endpoints[ETCD_RIG_MEMBERS];
     struct etcd_settings settings; /* all members, a timeout of a second */
 };
 
 /* etcd_rig_start: returns when every member answers; false when etcd could not be started. */
 bool etcd_rig_start(struct etcd_rig *rig, size_t members);
+/* etcd_rig_start_secure: one member that takes clients with a certificate of the authority only;
+ * settings has the same files. */
+bool etcd_rig_start_secure(struct etcd_rig *rig, const char *cert, const char *key, const char *ca);
 void etcd_rig_stop(struct etcd_rig *rig);
 
 /* etcd_rig_kill: at once. etcd_rig_pause: it keeps its connections, but says nothing, until
