@@ -46,6 +46,9 @@ static int stop(void **state)
     return 0;
 }
 
+/* Those of the present test, so that a failed one leaves nothing running. */
+static struct peer first, second;
+
 static void describe(void *context, cJSON *document)
 {
     struct peer *peer = context;
@@ -93,6 +96,14 @@ static void leave(struct peer *peer)
 {
     membership_close(peer->membership);
     peer->membership = NULL;
+}
+
+static int end_peers(void **state)
+{
+    (void)state;
+    leave(&first);
+    leave(&second);
+    return 0;
 }
 
 static void remove_state(struct peer *peer)
@@ -184,31 +195,30 @@ static bool knows_the_word(struct peer *peer)
 
 static void peers_see_each_other_as_long_as_they_live(void **state)
 {
-    struct peer a, b;
     (void)state;
-    make_state(&a);
-    make_state(&b);
-    atomic_store(&b.word, 1);
-    join(&a, "/refreshd/see/", "a");
-    join(&b, "/refreshd/see/", "b");
-    (void)wait_until(is_member, &a);
-    (void)wait_until(is_member, &b);
-    (void)wait_until(sees_b, &a);
-    (void)wait_until(sees_a, &b);
-    assert_true(membership_reachable(a.membership));
-    (void)wait_until(has_heard_of_b, &a);
-    assert_true(fabs(known_of(&a, "b").clock_ahead) < 1);
-    atomic_store(&b.word, 2);
-    membership_tell(b.membership);
-    assert_true(wait_until(knows_the_word, &a) < LEASE / 8);
-    uint64_t epoch = membership_epoch(a.membership);
-    leave(&b);
-    assert_true(wait_until(sees_no_b, &a) > LEASE / 4);
-    assert_true(known_of(&a, "b").word == 2);
-    assert_true(membership_epoch(a.membership) == epoch);
-    leave(&a);
-    remove_state(&a);
-    remove_state(&b);
+    make_state(&first);
+    make_state(&second);
+    atomic_store(&second.word, 1);
+    join(&first, "/refreshd/see/", "a");
+    join(&second, "/refreshd/see/", "b");
+    (void)wait_until(is_member, &first);
+    (void)wait_until(is_member, &second);
+    (void)wait_until(sees_b, &first);
+    (void)wait_until(sees_a, &second);
+    assert_true(membership_reachable(first.membership));
+    (void)wait_until(has_heard_of_b, &first);
+    assert_true(fabs(known_of(&first, "b").clock_ahead) < 1);
+    atomic_store(&second.word, 2);
+    membership_tell(second.membership);
+    assert_true(wait_until(knows_the_word, &first) < LEASE / 8);
+    uint64_t epoch = membership_epoch(first.membership);
+    leave(&second);
+    assert_true(wait_until(sees_no_b, &first) > LEASE / 4);
+    assert_true(known_of(&first, "b").word == 2);
+    assert_true(membership_epoch(first.membership) == epoch);
+    leave(&first);
+    remove_state(&first);
+    remove_state(&second);
 }
 
 static bool was_refused(struct peer *peer)
@@ -218,7 +228,6 @@ static bool was_refused(struct peer *peer)
 
 static void a_name_is_one_instance_s(void **state)
 {
-    struct peer first, second;
     (void)state;
     make_state(&first);
     make_state(&second);
@@ -238,33 +247,30 @@ static void a_name_is_one_instance_s(void **state)
 
 static void an_earlier_process_is_taken_over(void **state)
 {
-    struct peer peer;
     char instance[MEMBERSHIP_INSTANCE_BYTES];
     (void)state;
-    make_state(&peer);
-    join(&peer, "/refreshd/again/", "a");
-    (void)wait_until(is_member, &peer);
-    int64_t lease = membership_lease(peer.membership);
-    memcpy(instance, membership_instance(peer.membership), sizeof instance);
-    leave(&peer);
-    join(&peer, "/refreshd/again/", "a");
-    assert_string_equal(membership_instance(peer.membership), instance);
-    assert_true(wait_until(is_member, &peer) < LEASE);
-    assert_true(membership_lease(peer.membership) == lease);
-    assert_int_equal(atomic_load(&peer.taken), 0);
-    leave(&peer);
-    remove_state(&peer);
+    make_state(&first);
+    join(&first, "/refreshd/again/", "a");
+    (void)wait_until(is_member, &first);
+    int64_t lease = membership_lease(first.membership);
+    memcpy(instance, membership_instance(first.membership), sizeof instance);
+    leave(&first);
+    join(&first, "/refreshd/again/", "a");
+    assert_string_equal(membership_instance(first.membership), instance);
+    assert_true(wait_until(is_member, &first) < LEASE);
+    assert_true(membership_lease(first.membership) == lease);
+    assert_int_equal(atomic_load(&first.taken), 0);
+    leave(&first);
+    remove_state(&first);
 }
 
 /* Two machines of one image have one instance: who came last has the name. */
 static void a_copied_state_is_noticed(void **state)
 {
-    struct peer first, second;
     (void)state;
     make_state(&first);
     join(&first, "/refreshd/copy/", "a");
     (void)wait_until(is_member, &first);
-    second = (struct peer){0};
     memcpy(second.state, first.state, sizeof second.state);
     join(&second, "/refreshd/copy/", "a");
     (void)wait_until(is_member, &second);
@@ -287,47 +293,45 @@ static void a_copied_state_is_noticed(void **state)
 
 static void a_lease_ends_by_our_own_clock(void **state)
 {
-    struct peer peer;
     (void)state;
-    make_state(&peer);
-    join(&peer, "/refreshd/clock/", "a");
-    (void)wait_until(is_member, &peer);
-    uint64_t epoch = membership_epoch(peer.membership);
+    make_state(&first);
+    join(&first, "/refreshd/clock/", "a");
+    (void)wait_until(is_member, &first);
+    uint64_t epoch = membership_epoch(first.membership);
     etcd_rig_pause(&rig, 0);
-    double took = wait_until(is_no_member, &peer);
+    double took = wait_until(is_no_member, &first);
     assert_true(took > LEASE / 2 && took < LEASE + 0.3);
-    assert_true(membership_epoch(peer.membership) != epoch);
-    epoch = membership_epoch(peer.membership);
-    int changes = atomic_load(&peer.changes);
+    assert_true(membership_epoch(first.membership) != epoch);
+    epoch = membership_epoch(first.membership);
+    int changes = atomic_load(&first.changes);
     etcd_rig_go_on(&rig, 0);
-    (void)wait_until(is_member, &peer);
-    assert_true(membership_reachable(peer.membership));
-    assert_true(membership_epoch(peer.membership) == epoch);
-    assert_true(atomic_load(&peer.changes) > changes);
-    leave(&peer);
-    remove_state(&peer);
+    (void)wait_until(is_member, &first);
+    assert_true(membership_reachable(first.membership));
+    assert_true(membership_epoch(first.membership) == epoch);
+    assert_true(atomic_load(&first.changes) > changes);
+    leave(&first);
+    remove_state(&first);
 }
 
 static void a_lease_that_was_taken_away_is_noticed(void **state)
 {
-    struct peer peer;
     (void)state;
-    make_state(&peer);
-    join(&peer, "/refreshd/away/", "a");
-    (void)wait_until(is_member, &peer);
-    int64_t lease = membership_lease(peer.membership);
-    uint64_t epoch = membership_epoch(peer.membership);
+    make_state(&first);
+    join(&first, "/refreshd/away/", "a");
+    (void)wait_until(is_member, &first);
+    int64_t lease = membership_lease(first.membership);
+    uint64_t epoch = membership_epoch(first.membership);
     assert_int_equal(etcd_lease_revoke(etcd, lease, &err), 0);
     double end = clock_monotonic() + PATIENCE;
     struct timespec pause = {.tv_nsec = 5000000};
-    while (membership_epoch(peer.membership) == epoch && clock_monotonic() < end)
+    while (membership_epoch(first.membership) == epoch && clock_monotonic() < end)
         (void)nanosleep(&pause, NULL);
-    assert_true(membership_epoch(peer.membership) != epoch);
-    (void)wait_until(is_member, &peer);
-    assert_true(membership_lease(peer.membership) != lease);
-    (void)wait_until(sees_a, &peer);
-    leave(&peer);
-    remove_state(&peer);
+    assert_true(membership_epoch(first.membership) != epoch);
+    (void)wait_until(is_member, &first);
+    assert_true(membership_lease(first.membership) != lease);
+    (void)wait_until(sees_a, &first);
+    leave(&first);
+    remove_state(&first);
 }
 
 static int64_t put(const char *key, const char *value)
@@ -352,25 +356,24 @@ static void put_clock(double ahead)
 
 static void clocks_and_odd_documents(void **state)
 {
-    struct peer peer;
     (void)state;
-    make_state(&peer);
+    make_state(&first);
     (void)put("/refreshd/odd/peers/c", "garbage");
     (void)put("/refreshd/odd/peers/x/y", "{}");
     (void)put("/refreshd/odd/peers/", "{}");
     (void)put("/refreshd/odd/seen/d", "[1]");
-    join(&peer, "/refreshd/odd/", "a");
-    (void)wait_until(sees_a, &peer);
-    assert_true(known_of(&peer, "c").live && known_of(&peer, "c").word == -2);
-    assert_true(!known_of(&peer, "d").live && known_of(&peer, "d").word == -2);
-    assert_true(known_of(&peer, "d").heard == 0);
-    assert_true(known_of(&peer, "x/y").word == -1);
+    join(&first, "/refreshd/odd/", "a");
+    (void)wait_until(sees_a, &first);
+    assert_true(known_of(&first, "c").live && known_of(&first, "c").word == -2);
+    assert_true(!known_of(&first, "d").live && known_of(&first, "d").word == -2);
+    assert_true(known_of(&first, "d").heard == 0);
+    assert_true(known_of(&first, "x/y").word == -1);
     put_clock(30);
-    (void)wait_until(has_heard_of_b, &peer);
-    double ahead = known_of(&peer, "b").clock_ahead;
+    (void)wait_until(has_heard_of_b, &first);
+    double ahead = known_of(&first, "b").clock_ahead;
     assert_true(ahead > 28 && ahead < 30.01);
-    leave(&peer);
-    remove_state(&peer);
+    leave(&first);
+    remove_state(&first);
 }
 
 static int known_changes;
@@ -382,36 +385,34 @@ static bool has_changed(struct peer *peer)
 
 static void every_change_under_the_prefix_is_told(void **state)
 {
-    struct peer peer;
     (void)state;
-    make_state(&peer);
-    join(&peer, "/refreshd/told/", "a");
-    (void)wait_until(sees_a, &peer);
+    make_state(&first);
+    join(&first, "/refreshd/told/", "a");
+    (void)wait_until(sees_a, &first);
     for (int i = 0; i < 5; i++) {
-        known_changes = atomic_load(&peer.changes);
+        known_changes = atomic_load(&first.changes);
         (void)put("/refreshd/told/run", "x");
-        assert_true(wait_until(has_changed, &peer) < 1);
+        assert_true(wait_until(has_changed, &first) < 1);
     }
-    leave(&peer);
-    remove_state(&peer);
+    leave(&first);
+    remove_state(&first);
 }
 
 static void a_broken_instance_file_is_named(void **state)
 {
-    struct peer peer;
     char path[120];
     struct membership *membership = NULL;
     struct membership_settings settings = {.etcd = rig.settings,
                                            .prefix = "/refreshd/broken/",
                                            .name = "a",
                                            .advertise = "x:1",
-                                           .state_directory = peer.state,
+                                           .state_directory = first.state,
                                            .lease = LEASE};
     (void)state;
-    make_state(&peer);
-    (void)snprintf(path, sizeof path, "%s/fleet", peer.state);
+    make_state(&first);
+    (void)snprintf(path, sizeof path, "%s/fleet", first.state);
     assert_int_equal(mkdir(path, 0700), 0);
-    (void)snprintf(path, sizeof path, "%s/fleet/instance", peer.state);
+    (void)snprintf(path, sizeof path, "%s/fleet/instance", first.state);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_true(fputs("0123", file) >= 0 && fclose(file) == 0);
@@ -419,21 +420,21 @@ static void a_broken_instance_file_is_named(void **state)
     assert_int_equal(err.code, ERROR_CORRUPT);
     assert_non_null(strstr(err.message, path));
     assert_null(membership);
-    remove_state(&peer);
+    remove_state(&first);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(peers_see_each_other_as_long_as_they_live),
-        cmocka_unit_test(a_name_is_one_instance_s),
-        cmocka_unit_test(an_earlier_process_is_taken_over),
-        cmocka_unit_test(a_copied_state_is_noticed),
-        cmocka_unit_test(a_lease_ends_by_our_own_clock),
-        cmocka_unit_test(a_lease_that_was_taken_away_is_noticed),
-        cmocka_unit_test(clocks_and_odd_documents),
-        cmocka_unit_test(every_change_under_the_prefix_is_told),
-        cmocka_unit_test(a_broken_instance_file_is_named),
+        cmocka_unit_test_teardown(peers_see_each_other_as_long_as_they_live, end_peers),
+        cmocka_unit_test_teardown(a_name_is_one_instance_s, end_peers),
+        cmocka_unit_test_teardown(an_earlier_process_is_taken_over, end_peers),
+        cmocka_unit_test_teardown(a_copied_state_is_noticed, end_peers),
+        cmocka_unit_test_teardown(a_lease_ends_by_our_own_clock, end_peers),
+        cmocka_unit_test_teardown(a_lease_that_was_taken_away_is_noticed, end_peers),
+        cmocka_unit_test_teardown(clocks_and_odd_documents, end_peers),
+        cmocka_unit_test_teardown(every_change_under_the_prefix_is_told, end_peers),
+        cmocka_unit_test_teardown(a_broken_instance_file_is_named, end_peers),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
