@@ -271,6 +271,7 @@ static void a_copied_state_is_noticed(void **state)
     make_state(&first);
     join(&first, "/refreshd/copy/", "a");
     (void)wait_until(is_member, &first);
+    second = (struct peer){0};
     memcpy(second.state, first.state, sizeof second.state);
     join(&second, "/refreshd/copy/", "a");
     (void)wait_until(is_member, &second);
