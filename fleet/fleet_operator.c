@@ -10,7 +10,9 @@
 #include "base/clock.h"
 
 #define TRIES 8
-#define SAME_START 60        /* seconds: starts on several peers within it are one */
+#define SAME_START                                                                                 \
+    1 /* second: starts on several peers within it are one, though the run may have                \
+       * ended before the last of them */
 #define SWITCH_PATIENCE 20.0 /* seconds that a start waits for a switch to be over */
 #define SWITCH_LOOK 0.1
 
@@ -317,7 +319,7 @@ static int find_nothing(struct fleet *fleet, const struct fleet_view *view,
     return 0;
 }
 
-/* Our start is this run's: the next one makes another. Without it the next one within a minute
+/* Our start is this run's: the next one makes another. Without it the next one within a second
  * would be taken for this one's again, which harms nobody. */
 static void put_asked(struct fleet *fleet, const char *run)
 {
