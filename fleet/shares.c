@@ -34,6 +34,11 @@ void shares_wait(struct shares *shares, pthread_cond_t *wake, double until)
     (void)pthread_cond_timedwait(wake, &shares->lock, &time);
 }
 
+bool shares_are_settled(const struct shares *shares)
+{
+    return shares->told_all && shares_table_settled(shares->table);
+}
+
 /* --- struct claims ---------------------------------------------------------------------------- */
 
 static bool may_claim(struct shares *shares)
@@ -111,7 +116,7 @@ static bool settled(struct claims *claims)
 {
     struct shares *shares = own(claims);
     (void)pthread_mutex_lock(&shares->lock);
-    bool result = !shares->quiet && shares_table_settled(shares->table);
+    bool result = !shares->quiet && shares_are_settled(shares);
     shares->concluded = shares->concluded || result;
     (void)pthread_mutex_unlock(&shares->lock);
     return result;

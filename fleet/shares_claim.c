@@ -246,19 +246,24 @@ static int tell_held(struct claimer *claimer, double now, struct error *err)
 {
     struct shares *shares = claimer->shares;
     size_t bytes = ((size_t)shares->count + 7) / 8, most = 1;
-    if (now < claimer->next_held)
-        return 0;
     (void)pthread_mutex_lock(&shares->lock);
     uint32_t count = shares_table_held(shares->table, claimer->held);
+    bool all = shares_table_settled(shares->table);
     (void)pthread_mutex_unlock(&shares->lock);
-    if (claimer->has_told && memcmp(claimer->held, claimer->told, bytes) == 0)
+    bool told = claimer->has_told && memcmp(claimer->held, claimer->told, bytes) == 0;
+    if (!told && now < claimer->next_held && !all)
         return 0;
-    claimer->next_held = now + HELD_INTERVAL;
-    int won = shares_write_held(shares, claimer->held, count, err);
-    if (won <= 0)
-        return won < 0 ? -1 : note_refusal(claimer, &most, err);
-    memcpy(claimer->told, claimer->held, bytes);
-    claimer->has_told = true;
+    if (!told) {
+        claimer->next_held = now + HELD_INTERVAL;
+        int won = shares_write_held(shares, claimer->held, count, err);
+        if (won <= 0)
+            return won < 0 ? -1 : note_refusal(claimer, &most, err);
+        memcpy(claimer->told, claimer->held, bytes);
+        claimer->has_told = true;
+    }
+    (void)pthread_mutex_lock(&shares->lock);
+    shares->told_all = all;
+    (void)pthread_mutex_unlock(&shares->lock);
     return 0;
 }
 
@@ -334,7 +339,7 @@ static void tell_line(struct shares *shares)
 {
     (void)pthread_mutex_lock(&shares->lock);
     bool over = shares_table_over(shares->table);
-    bool settled = shares_table_settled(shares->table);
+    bool settled = shares_are_settled(shares);
     bool fed = shares->hungry && shares_table_in_hand(shares->table) > 0;
     bool news =
         !shares->quiet && (fed || over != shares->was_over || (settled && !shares->was_settled));

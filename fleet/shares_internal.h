@@ -47,6 +47,7 @@ struct shares {
     bool exhausted; /* nothing is left to be claimed, as far as was read */
     bool quiet;     /* the run has ended, or the phase begins anew: nothing more is done */
     bool hungry;    /* a worker wanted a share and was not told since that there is one */
+    bool told_all;  /* held/ says that we have the answers of all shares */
     bool concluded; /* the conductor was told that everything is settled */
     bool was_over, was_settled;
     uint64_t bytes_fetched;
@@ -124,6 +125,10 @@ void *shares_fetcher(void *shares);
 
 /* shares_poke: the claimer is to look for something to do. The lock is held. */
 void shares_poke(struct shares *shares);
+
+/* shares_are_settled: every answer that counts is here, and the others can know that they may have
+ * them from us. The lock is held. */
+bool shares_are_settled(const struct shares *shares);
 
 /* shares_wait: for a signal or until clock_monotonic is `until`. The lock is held. */
 void shares_wait(struct shares *shares, pthread_cond_t *wake, double until);
