@@ -244,6 +244,11 @@ $(UNIT_RUNS): %.run: %
 
 unit: $(UNIT_RUNS)
 
+# The fleet's protocol, searched by a model checker; the short search is part of the tests.
+.PHONY: check-model
+check-model: deps-test
+	@nice tests/model/check.sh
+
 # The tests mostly wait, so two of them at a time.
 PYTEST_FLAGS ?=
 e2e: all $(E2E_PROGRAMS)
@@ -257,6 +262,7 @@ test: deps-test
 	$(MAKE) -j2 WERROR=1 test-programs
 	$(MAKE) lint
 	$(MAKE) $(PARALLEL) WERROR=1 unit
+	tests/model/check.sh short
 	$(MAKE) deb
 	$(MAKE) WERROR=1 e2e
 
@@ -434,6 +440,7 @@ help:
 	@echo "make demo       a refresh of a million real-looking points, killed and resumed"
 	@echo "make test       install what is needed, build, run every test"
 	@echo "make check-san  the tests under ASan+UBSan and under TSan"
+	@echo "make check-model  every state of the fleet's protocol, and faults of it"
 	@echo "make fuzz       every fuzz target for FUZZ_SECONDS (20)"
 	@echo "make bench      ratios against what users would pick instead"
 	@echo "make install    into DESTDIR and PREFIX; make uninstall takes it away"
