@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum api_document { API_STATUS, API_TILES, API_HISTORY, API_GENERATIONS, API_DOCUMENTS };
+enum api_document { API_STATUS, API_TILES, API_HISTORY, API_GENERATIONS, API_PEERS, API_DOCUMENTS };
 
 struct api_cache;
 

@@ -24,11 +24,9 @@ static cJSON *answer_ping(struct daemon *daemon, struct error *err)
 
 static cJSON *answer_status(struct daemon *daemon, struct error *err)
 {
-    struct line_status status;
-    line_status(daemon->line, &status);
     cJSON *reply = cJSON_CreateObject();
     struct learned_counts learned = serving_counts(daemon->serving, daemon->config);
-    cJSON *document = status_json(&status, daemon->config, &learned, NULL);
+    cJSON *document = status_now(daemon->line, daemon->fleet, daemon->config, &learned);
     if (cJSON_AddTrueToObject(reply, "ok") == NULL || document == NULL ||
         !cJSON_AddItemToObject(reply, "status", document)) {
         cJSON_Delete(document);

@@ -1,6 +1,7 @@
 /* Commands that change the cache while the daemon holds its lock; the import is in import_job.c. */
 #include "daemon/commands.h"
 #include "daemon/log.h"
+#include "daemon/steer.h"
 
 int command_rollback(struct job *job)
 {
@@ -8,7 +9,7 @@ int command_rollback(struct job *job)
     struct daemon *daemon = job->daemon;
     if (protocol_whole(job->request.arguments, "generation", 1, 1ULL << 53, &to, &job->error) < 0)
         return -1;
-    if (line_is_active(daemon->line))
+    if (steer_is_active(daemon))
         return error_set(&job->error, ERROR_STATE,
                          "a run is active; let it end or `refreshctl cancel` it before a rollback");
     if (line_occupy(daemon->line, "a rollback is going on", &job->error) != 0)

@@ -6,6 +6,7 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 #include "daemon/pause_wait.h"
+#include "daemon/steer.h"
 
 /* A number within the bounds of the configuration key it stands in for. 1 = *out written. */
 static int bounded(const struct job *job, const char *section, const char *name, double *out,
@@ -51,11 +52,23 @@ static int read_tiles(struct job *job, struct run_parameters *parameters)
     return protocol_tiles(list, status.tiles, parameters->tiles, &job->error);
 }
 
+/* Whether the run is to be one of the fleet. */
+static int read_fleet(struct job *job, bool *fleet)
+{
+    *fleet = false;
+    if (protocol_flag(job->request.arguments, "fleet", fleet, &job->error) < 0)
+        return -1;
+    if (*fleet && job->daemon->fleet == NULL)
+        return error_set(&job->error, ERROR_USAGE,
+                         "there is no fleet: [peers] endpoints is empty; configure it and restart "
+                         "refreshd, or start without --fleet");
+    return 0;
+}
+
 /* The configuration's values where the request says nothing else. */
-static int read_parameters(struct job *job, struct run_parameters *parameters)
+static int read_parameters(struct job *job, struct run_parameters *parameters, bool *fleet)
 {
     struct error *err = &job->error;
-    bool fleet = false;
     from_config(job->daemon->config, parameters);
     int given = bounded(job, "refresh", "older_than", &parameters->older_than, err);
     if (given < 0 ||
@@ -63,13 +76,8 @@ static int read_parameters(struct job *job, struct run_parameters *parameters)
         bounded(job, "geocoder", "rate", &parameters->rate, err) < 0 ||
         bounded_count(job, "refresh", "workers", &parameters->workers, err) < 0 ||
         protocol_flag(job->request.arguments, "retry_failed", &parameters->retry_failed, err) < 0 ||
-        protocol_flag(job->request.arguments, "fleet", &fleet, err) < 0 ||
-        read_tiles(job, parameters) < 0)
+        read_fleet(job, fleet) < 0 || read_tiles(job, parameters) < 0)
         return -1;
-    if (fleet)
-        return error_set(err, ERROR_USAGE,
-                         "there is no fleet: [peers] endpoints is empty; configure it and restart "
-                         "refreshd, or start without --fleet");
     if (parameters->retry_failed && given == 0)
         parameters->older_than = 0;
     double now = clock_unix();
@@ -94,7 +102,8 @@ int command_plan(struct job *job)
 {
     struct run_parameters parameters;
     struct line_plan plan;
-    if (read_parameters(job, &parameters) != 0 ||
+    bool fleet;
+    if (read_parameters(job, &parameters, &fleet) != 0 ||
         line_plan(job->daemon->line, &parameters, &plan, &job->error) != 0 || command_ok(job) != 0)
         return -1;
     if (command_add(job, "points", cJSON_CreateNumber((double)plan.points)) != 0 ||
@@ -110,39 +119,67 @@ int command_plan(struct job *job)
     return command_add(job, "deadline_fits", fits_item(plan.deadline_fits));
 }
 
+/* A run of this peer alone, of which its operator may not have thought. */
+static int start_alone(struct job *job, const struct run_parameters *parameters,
+                       char id[RUN_ID_BYTES], bool *nothing)
+{
+    struct daemon *daemon = job->daemon;
+    if (daemon->fleet != NULL && fleet_has_run(daemon->fleet))
+        return error_set(&job->error, ERROR_STATE,
+                         "a run of the fleet is active; join it by start --fleet, or let it end");
+    if (line_start(daemon->line, parameters, id, nothing, &job->error) != 0)
+        return -1;
+    if (daemon->fleet != NULL && !*nothing)
+        log_event(LOG_LEVEL_WARNING, "run_alone", "run=%s", id);
+    return 0;
+}
+
+static int add_warning(struct job *job)
+{
+    return command_add(
+        job, "warning",
+        cJSON_CreateString("this peer refreshes alone, without --fleet: afterwards its cache "
+                           "differs from that of the other peers, until the fleet's next run "
+                           "brings it back to theirs"));
+}
+
 int command_start(struct job *job)
 {
     struct run_parameters parameters;
     struct line_plan plan = {.duration = -1, .deadline_fits = -1};
     char id[RUN_ID_BYTES] = "";
-    bool nothing = false;
-    struct line *line = job->daemon->line;
-    if (read_parameters(job, &parameters) != 0)
+    bool nothing = false, fleet;
+    struct daemon *daemon = job->daemon;
+    if (read_parameters(job, &parameters, &fleet) != 0)
         return -1;
     /* A plan walks the whole index: only when its answer is needed. */
-    if (parameters.finish_within > 0 && !line_is_active(line) &&
-        line_plan(line, &parameters, &plan, &job->error) != 0)
+    if (parameters.finish_within > 0 && !steer_is_active(daemon) &&
+        line_plan(daemon->line, &parameters, &plan, &job->error) != 0)
         return -1;
-    if (line_start(line, &parameters, id, &nothing, &job->error) != 0 || command_ok(job) != 0 ||
+    int started = fleet ? steer_start(daemon, &parameters, id, &nothing, &job->error)
+                        : start_alone(job, &parameters, id, &nothing);
+    if (started != 0 || command_ok(job) != 0 ||
         command_add(job, "run", nothing ? cJSON_CreateNull() : cJSON_CreateString(id)) != 0 ||
         command_add(job, "duration_s", seconds_item(plan.duration)) != 0)
+        return -1;
+    if (daemon->fleet != NULL && !fleet && !nothing && add_warning(job) != 0)
         return -1;
     return command_add(job, "deadline_fits", fits_item(plan.deadline_fits));
 }
 
 int command_pause(struct job *job)
 {
-    return line_pause(job->daemon->line, PAUSED_BY_OPERATOR, &job->error);
+    return steer_pause(job->daemon, PAUSED_BY_OPERATOR, &job->error);
 }
 
 int command_resume(struct job *job)
 {
-    return line_resume(job->daemon->line, &job->error) != 0 ? -1 : command_ok(job);
+    return steer_resume(job->daemon, &job->error) != 0 ? -1 : command_ok(job);
 }
 
 int command_cancel(struct job *job)
 {
-    return line_cancel(job->daemon->line, &job->error) != 0 ? -1 : command_ok(job);
+    return steer_cancel(job->daemon, &job->error) != 0 ? -1 : command_ok(job);
 }
 
 int command_set(struct job *job)
@@ -168,19 +205,24 @@ int command_set(struct job *job)
         change.workers = (int)workers;
     if (given[3] > 0)
         change.concurrency = (int)concurrency;
-    return line_set(job->daemon->line, &change, err) != 0 ? -1 : command_ok(job);
+    return steer_set(job->daemon, &change, err) != 0 ? -1 : command_ok(job);
 }
 
 int command_publish(struct job *job)
 {
     bool force = false, held = false;
+    char run[RUN_ID_BYTES];
+    struct daemon *daemon = job->daemon;
+    bool fleet = steer_is_fleet(daemon);
+    steer_run(daemon, run);
     if (protocol_flag(job->request.arguments, "force", &force, &job->error) < 0 ||
-        line_publish(job->daemon->line, force, &held, &job->error) != 0 || command_ok(job) != 0)
+        steer_publish(daemon, force, &held, &job->error) != 0 || command_ok(job) != 0)
         return -1;
     struct line_status status;
-    line_status(job->daemon->line, &status);
-    if (command_add(job, "run", cJSON_CreateString(status.run.id)) != 0 ||
-        command_add(job, "held", cJSON_CreateBool(held)) != 0)
+    line_status(daemon->line, &status);
+    if (command_add(job, "run", cJSON_CreateString(run)) != 0 ||
+        command_add(job, "held", cJSON_CreateBool(held)) != 0 ||
+        (fleet && command_add(job, "fleet", cJSON_CreateTrue()) != 0))
         return -1;
     return command_add(job, "reason",
                        held ? cJSON_CreateString(status.reason) : cJSON_CreateNull());

@@ -9,6 +9,7 @@
 
 #include "base/thread.h"
 #include "daemon/commands.h"
+#include "daemon/fleet_config.h"
 #include "daemon/geocoder_config.h"
 #include "daemon/import_job.h"
 #include "daemon/log.h"
@@ -57,17 +58,19 @@ static int open_line(struct daemon *daemon, struct error *err)
         .geocoder = geocoder_config(config),
         .retries = config->geocoder.retries,
         .rate = config->geocoder.rate,
-        .gate = {.max_lost = config->gate.max_lost,
-                 .max_country_changed = config->gate.max_country_changed,
-                 .max_changed = config->gate.max_changed,
-                 .max_failed = config->refresh.max_failed},
+        .gate = fleet_config_gate(config),
         .niceness = config->http.listen[0] != '\0' ? NICENESS_BEHIND_LOOKUPS : 0,
         .event = log_stage,
     };
-    if (serving_learned(&daemon->learned, config, err) != 0)
+    if (serving_learned(&daemon->learned, config, err) != 0 ||
+        fleet_config_open(&daemon->fleet, config, daemon->learned, err) != 0)
         return -1;
     settings.learned = daemon->learned;
-    return line_open(&daemon->line, &settings, err);
+    if (daemon->fleet != NULL)
+        settings.coordination = fleet_coordination(daemon->fleet);
+    if (line_open(&daemon->line, &settings, err) != 0)
+        return -1;
+    return fleet_config_begin(daemon->fleet, config, daemon->line, err);
 }
 
 static int open_serving(struct daemon *daemon, struct error *err)
@@ -75,6 +78,7 @@ static int open_serving(struct daemon *daemon, struct error *err)
     struct serving_settings settings = {.config = daemon->started,
                                         .loop = &daemon->loop,
                                         .line = daemon->line,
+                                        .fleet = daemon->fleet,
                                         .learned = daemon->learned};
     return serving_open(&daemon->serving, &settings, err);
 }
@@ -230,7 +234,10 @@ void daemon_close(struct daemon *daemon)
     }
     watchdog_close(daemon->watchdog);
     serving_close(daemon->serving);
+    if (daemon->fleet != NULL)
+        fleet_stop(daemon->fleet);
     line_close(daemon->line);
+    fleet_close(daemon->fleet);
     learned_close(daemon->learned);
     if (daemon->loop_ready)
         close_loop(daemon);

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "daemon/server.h"
 #include "daemon/serving.h"
+#include "fleet/fleet.h"
 #include "stages/line.h"
 
 struct job;
@@ -28,6 +29,7 @@ struct daemon {
     struct config *config;   /* in force: started, or what a reload brought; read by jobs */
     struct cache_lock *lock, *state_lock; /* of the two directories */
     struct learned *learned;              /* NULL: nothing is learned */
+    struct fleet *fleet;                  /* NULL: this server is alone */
     struct line *line;
     uv_loop_t loop;
     bool loop_ready;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/json_maker.h"
@@ -73,6 +74,26 @@ cJSON *peers_json(const struct fleet_peer *peers, size_t count)
         return list;
     cJSON_Delete(list);
     return NULL;
+}
+
+cJSON *peers_now(struct fleet *fleet, const char *name, struct error *err)
+{
+    struct fleet_peer *peers = NULL;
+    size_t count = 0;
+    struct fleet_status status = {0};
+    if (fleet != NULL && fleet_peers(fleet, &peers, &count, err) != 0)
+        return NULL;
+    if (fleet != NULL)
+        fleet_status(fleet, &status);
+    struct json_maker document = json_make();
+    json_add_text(&document, "fleet", fleet != NULL ? name : "");
+    json_add_count(&document, "point_files", status.shares);
+    json_add(&document, "peers", peers_json(peers, count));
+    free(peers);
+    cJSON *made = json_end(&document);
+    if (made == NULL)
+        error_memory(err, "the list of peers");
+    return made;
 }
 
 void fleet_show_run(struct line_status *status, const struct fleet_status *fleet)

@@ -13,6 +13,11 @@ cJSON *fleet_json(const struct fleet_status *fleet);
 /* peers_json: the list of `peers --json`. */
 cJSON *peers_json(const struct fleet_peer *peers, size_t count);
 
+/* peers_now: the document of /api/peers and of the reply to peers, at this moment: the fleet's
+ * name, the point files of its run, the list. fleet NULL: this server is alone. NULL and err on
+ * failure. */
+cJSON *peers_now(struct fleet *fleet, const char *name, struct error *err);
+
 /* fleet_show_run: while peers exchange what the run needs the line is idle, but this peer has a
  * run all the same: *status becomes that of one that takes its snapshot, or is paused. */
 void fleet_show_run(struct line_status *status, const struct fleet_status *fleet);

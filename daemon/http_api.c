@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "daemon/api_cache.h"
 #include "daemon/api_json.h"
+#include "daemon/fleet_json.h"
 #include "daemon/status_json.h"
 
 /* Append the document's text, free the document. */
@@ -25,14 +26,19 @@ static int print(cJSON *document, struct buffer *out, struct error *err)
 static int make_status(const void *context, struct buffer *out, struct error *err)
 {
     const struct http_services *services = context;
-    struct line_status status;
     struct learned_counts learned = {.most = atomic_load(&services->limits->learned_max)};
     if (services->learned != NULL)
         learned.entries = learned_count(services->learned);
     if (services->learner != NULL)
         learned.pending = learner_pending(services->learner);
-    line_status(services->line, &status);
-    return print(status_json(&status, services->config, &learned, NULL), out, err);
+    return print(status_now(services->line, services->fleet, services->config, &learned), out, err);
+}
+
+static int make_peers(const void *context, struct buffer *out, struct error *err)
+{
+    const struct http_services *services = context;
+    cJSON *document = peers_now(services->fleet, services->config->peers.fleet, err);
+    return document != NULL ? print(document, out, err) : -1;
 }
 
 static int make_tiles(const void *context, struct buffer *out, struct error *err)
@@ -114,6 +120,11 @@ enum http_next http_route_api_status(struct http_call *call, struct http_reply *
 enum http_next http_route_api_tiles(struct http_call *call, struct http_reply *reply)
 {
     return answer(call, reply, API_TILES, make_tiles);
+}
+
+enum http_next http_route_api_peers(struct http_call *call, struct http_reply *reply)
+{
+    return answer(call, reply, API_PEERS, make_peers);
 }
 
 enum http_next http_route_api_history(struct http_call *call, struct http_reply *reply)

@@ -5,6 +5,7 @@
 #include "daemon/census.h"
 #include "daemon/http_routes.h"
 #include "daemon/metrics.h"
+#include "fleet/fleet.h"
 
 static struct metrics_disk disk_of(const char *directory)
 {
@@ -47,6 +48,11 @@ static int print(const struct http_call *call, struct buffer *out, struct error 
         .state = disk_of(services->config->refresh.state_directory),
         .cache = disk_of(services->config->cache.directory),
     };
+    struct fleet_status fleet;
+    if (services->fleet != NULL) {
+        fleet_status(services->fleet, &fleet);
+        view.fleet = &fleet;
+    }
     metrics_process(&view.process);
     int result = metrics_print(services->metrics, &view, out, err);
     if (counted > 0)

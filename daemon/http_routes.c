@@ -9,6 +9,7 @@ const struct http_path http_paths[] = {
     {"/api/tiles", http_route_api_tiles},
     {"/api/history", http_route_api_history},
     {"/api/generations", http_route_api_generations},
+    {"/api/peers", http_route_api_peers},
     {"/metrics", http_route_metrics},
     {NULL, NULL},
 };

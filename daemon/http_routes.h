@@ -14,6 +14,7 @@ http_route http_route_dashboard; /* http_dashboard.c */
 /* http_api.c: what the dashboard shows, in JSON (daemon/dashboard/DESIGN.md) */
 http_route http_route_api_status; /* the document of status --json */
 http_route http_route_api_tiles;  /* figures of every tile and its progress in the run */
+http_route http_route_api_peers;  /* the document of peers --json, and what its figures are of */
 http_route http_route_api_history;
 http_route http_route_api_generations;
 

@@ -9,6 +9,7 @@
 #include "stages/line.h"
 #include "stages/lookup.h"
 
+struct fleet;
 struct metrics;
 struct metrics_shard;
 struct census;
@@ -27,6 +28,7 @@ struct http_services {
     const struct config *config; /* as started: point files and grid for status */
     struct lookup_limits *limits;
     struct line *line;
+    struct fleet *fleet; /* NULL: this server is alone */
     struct follower *follower;
     struct lookups *lookups;
     struct learned *learned; /* NULL: nothing is learned */

@@ -10,6 +10,7 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 #include "daemon/spool.h"
+#include "daemon/steer.h"
 
 /* Bytes on the way to the importing thread: above the first we stop reading, below the second we
  * go on. */
@@ -80,7 +81,7 @@ int import_prepare(struct job *job)
         error_set(err, ERROR_USAGE, "format is csv or ndjson, not %.40s", format);
         goto fail;
     }
-    if (line_is_active(job->daemon->line)) {
+    if (steer_is_active(job->daemon)) {
         error_set(err, ERROR_STATE,
                   "a run is active; let it end or `refreshctl cancel` it before an import");
         goto fail;

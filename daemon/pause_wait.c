@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/steer.h"
+
 #define LOOK_EVERY_MS 20
 
 struct waiter {
@@ -11,21 +13,41 @@ struct waiter {
     char run[RUN_ID_BYTES];
 };
 
+/* A run of the fleet that this peer has not begun yet, or has no part in: nothing of it is in
+ * flight here. 1 = it is paused, 0 = not yet, -1 = it is over. */
+static int look_at_fleet(struct daemon *daemon, const struct waiter *waiter)
+{
+    struct fleet_status fleet;
+    if (daemon->fleet == NULL)
+        return -1;
+    fleet_status(daemon->fleet, &fleet);
+    return strcmp(fleet.run, waiter->run) == 0 ? fleet.paused : -1;
+}
+
+/* 1 = it is paused and drained, 0 = not yet, -1 = it can't be. */
+static int look_at_run(struct daemon *daemon, const struct waiter *waiter, struct error *err)
+{
+    struct line_status status;
+    line_status(daemon->line, &status);
+    if (strcmp(status.run.id, waiter->run) != 0) {
+        int paused = look_at_fleet(daemon, waiter);
+        return paused >= 0 ? paused
+                           : error_set(err, ERROR_STATE, "run %s ended before it could be paused",
+                                       waiter->run);
+    }
+    if (status.state == LINE_HELD)
+        return error_set(err, ERROR_STATE, "run %s is held: %s", waiter->run, status.reason);
+    return status.state == LINE_PAUSED && !status.draining;
+}
+
 /* 1 = reply or err is the answer, 0 = not yet. */
-static int look(const struct waiter *waiter, const struct line_status *status, cJSON **reply,
+static int look(struct daemon *daemon, const struct waiter *waiter, cJSON **reply,
                 struct error *err)
 {
     *reply = NULL;
-    if (strcmp(status->run.id, waiter->run) != 0) {
-        error_set(err, ERROR_STATE, "run %s ended before it could be paused", waiter->run);
-        return 1;
-    }
-    if (status->state == LINE_HELD) {
-        error_set(err, ERROR_STATE, "run %s is held: %s", waiter->run, status->reason);
-        return 1;
-    }
-    if (status->state != LINE_PAUSED || status->draining)
-        return 0;
+    int paused = look_at_run(daemon, waiter, err);
+    if (paused <= 0)
+        return paused < 0;
     *reply = cJSON_CreateObject();
     if (cJSON_AddTrueToObject(*reply, "ok") == NULL ||
         cJSON_AddStringToObject(*reply, "run", waiter->run) == NULL) {
@@ -39,13 +61,11 @@ static int look(const struct waiter *waiter, const struct line_status *status, c
 static void on_timer(uv_timer_t *timer)
 {
     struct daemon *daemon = timer->data;
-    struct line_status status;
-    line_status(daemon->line, &status);
     for (struct waiter **at = &daemon->waiters; *at != NULL;) {
         struct waiter *waiter = *at;
         cJSON *reply;
         struct error err;
-        if (!look(waiter, &status, &reply, &err)) {
+        if (!look(daemon, waiter, &reply, &err)) {
             at = &waiter->next;
             continue;
         }
@@ -71,11 +91,9 @@ void pause_wait(struct job *job)
         job_answer(job);
         return;
     }
-    struct line_status status;
-    line_status(daemon->line, &status);
     waiter->connection = job->connection;
     job->connection = NULL;
-    memcpy(waiter->run, status.run.id, sizeof waiter->run);
+    steer_run(daemon, waiter->run);
     waiter->next = daemon->waiters;
     daemon->waiters = waiter;
     daemon->waiter_timer.data = daemon;

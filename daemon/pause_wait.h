@@ -1,4 +1,4 @@
-/* Pauses that wait: a pause is answered when nothing is in flight any more. */
+/* Pauses that wait: a pause is answered when nothing is in flight on this server any more. */
 #ifndef REFRESHD_DAEMON_PAUSE_WAIT_H
 #define REFRESHD_DAEMON_PAUSE_WAIT_H
 

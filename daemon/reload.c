@@ -7,6 +7,7 @@
 #include "daemon/geocoder_config.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/steer.h"
 
 static bool differs(const struct config *a, const struct config *b, const char *section,
                     const char *name)
@@ -30,10 +31,10 @@ static int change_run(struct daemon *daemon, const struct config *old, const str
         change.workers = (int)new->refresh.workers;
     if (differs(old, new, "geocoder", "concurrency"))
         change.concurrency = (int)new->geocoder.concurrency;
-    if (!line_is_active(daemon->line) || (change.rate < 0 && change.finish_within < 0 &&
-                                          change.workers < 0 && change.concurrency < 0))
+    if (!steer_is_active(daemon) || (change.rate < 0 && change.finish_within < 0 &&
+                                     change.workers < 0 && change.concurrency < 0))
         return 0;
-    return line_set(daemon->line, &change, err);
+    return steer_set(daemon, &change, err);
 }
 
 static int load(struct job *job)

@@ -216,6 +216,7 @@ static int open_http(struct serving *serving, struct error *err)
         .config = config,
         .limits = &serving->limits,
         .line = serving->settings.line,
+        .fleet = serving->settings.fleet,
         .follower = serving->follower,
         .lookups = serving->lookups,
         .learned = serving->settings.learned,

@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "daemon/status_json.h"
+#include "fleet/fleet.h"
 #include "stages/learned.h"
 #include "stages/line.h"
 
@@ -22,6 +23,7 @@ struct serving_settings {
     const struct config *config;
     uv_loop_t *loop;
     struct line *line;
+    struct fleet *fleet;     /* NULL: this server is alone */
     struct learned *learned; /* may be NULL: then nothing is learned */
 };
 

@@ -165,3 +165,16 @@ cJSON *status_json(const struct line_status *status, const struct config *config
              status->last_run.id[0] != '\0' ? run_json(&status->last_run) : cJSON_CreateNull());
     return json_end(&document);
 }
+
+cJSON *status_now(struct line *line, struct fleet *fleet, const struct config *config,
+                  const struct learned_counts *learned)
+{
+    struct line_status status;
+    struct fleet_status shared;
+    if (fleet != NULL)
+        fleet_status(fleet, &shared);
+    line_status(line, &status);
+    if (fleet != NULL)
+        fleet_show_run(&status, &shared);
+    return status_json(&status, config, learned, fleet != NULL ? &shared : NULL);
+}

@@ -20,6 +20,10 @@ struct learned_counts {
 cJSON *status_json(const struct line_status *status, const struct config *config,
                    const struct learned_counts *learned, const struct fleet_status *fleet);
 
+/* status_now: the document of this moment. fleet NULL: alone. */
+cJSON *status_now(struct line *line, struct fleet *fleet, const struct config *config,
+                  const struct learned_counts *learned);
+
 /* run_json: one run, ended or not. */
 cJSON *run_json(const struct run_record *run);
 
