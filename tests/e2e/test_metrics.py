@@ -66,7 +66,8 @@ def counted(port):
     """A page on which every tile is counted."""
     def look():
         page = Page(port)
-        return page if page["refreshd_entries_uncounted"] == 0 else None
+        begun = page["refreshd_generation"] == 0 or page.sum("refreshd_entries") > 0
+        return page if begun and page["refreshd_entries_uncounted"] == 0 else None
     return wait_for(look, what="the census")
 
 
