@@ -207,6 +207,8 @@ void daemon_stop(struct daemon *daemon)
     (void)sd_notify(0, "STOPPING=1");
     log_event(LOG_LEVEL_INFO, "stopping", "%s", "");
     server_close(daemon->server);
+    if (daemon->fleet != NULL)
+        fleet_hurry(daemon->fleet);
     pause_wait_end(daemon, &err);
     job_drop_waiting(daemon, &err);
     import_cancel(daemon);

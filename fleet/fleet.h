@@ -7,6 +7,7 @@
  *   fleet_begin(fleet, line, err);                 listens, joins; etcd need not answer yet
  *   line_continue(line, err);
  *   ...
+ *   fleet_hurry(fleet);                            the daemon is to stop
  *   fleet_stop(fleet);                             leaves; the line is not called any more
  *   line_close(line);
  *   fleet_close(fleet);
@@ -45,6 +46,7 @@ struct fleet;
 int fleet_open(struct fleet **out, const struct fleet_settings *settings, struct error *err);
 const struct coordination *fleet_coordination(struct fleet *fleet);
 int fleet_begin(struct fleet *fleet, struct line *line, struct error *err);
+void fleet_hurry(struct fleet *fleet); /* any thread: no call of an operator waits from now on */
 void fleet_stop(struct fleet *fleet);
 void fleet_close(struct fleet *fleet); /* NULL is allowed */
 

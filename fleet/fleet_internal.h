@@ -50,6 +50,7 @@ struct fleet {
     pthread_t agent;
     bool agent_started;
     pthread_mutex_t operators; /* one call at a time */
+    atomic_bool hurried;       /* the daemon stops: a call that could wait for long does not */
 
     /* The agent's alone. */
     struct fleet_view *reading; /* the next view */

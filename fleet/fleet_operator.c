@@ -37,6 +37,11 @@ static int no_run(struct error *err)
     return error_set(err, ERROR_STATE, "the fleet has no run");
 }
 
+void fleet_hurry(struct fleet *fleet)
+{
+    atomic_store(&fleet->hurried, true);
+}
+
 bool fleet_has_run(struct fleet *fleet)
 {
     (void)pthread_mutex_lock(&fleet->lock);
@@ -409,7 +414,8 @@ static int start(struct fleet *fleet, const struct run_parameters *parameters,
         if (read_view(fleet, &view, err) != 0)
             return -1;
         int result = try_start(fleet, view, parameters, id, nothing, &own);
-        bool switching = result < 0 && own.code == ERROR_BUSY && view->has_current;
+        bool switching = result < 0 && own.code == ERROR_BUSY && view->has_current &&
+                         !atomic_load(&fleet->hurried);
         free(view);
         if (result > 0)
             return 0;
