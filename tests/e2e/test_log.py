@@ -7,7 +7,7 @@ import pytest
 from harness import free_port, make_points, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-CALL = re.compile(r'(?:log_event|log_failure|line_event|line_tell)\([^;"]*"([a-z_]+)"')
+CALL = re.compile(r'(?:log_event|log_failure|line_event|line_tell|fleet_event|settings->event)\([^;"]*"([a-z_]+)"')
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error|warning|info) ([a-z_]+)"
                   r'(?: [a-z_0-9]+=(?:"(?:[^"\\]|\\.)*"|[^" ]*))*$')
 
