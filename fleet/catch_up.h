@@ -20,7 +20,8 @@ struct catch_up_progress {
 /* catch_up: make the generation with this digest the published one. A pair that we have already, in
  * any generation kept, is not fetched. What a broken attempt fetched is used by the next. Pairs are
  * checked whole before they enter the cache directory, under names that we choose; the manifest is
- * made here from its rows, and its digest must come out the same. *generation gets its number.
+ * made here from its rows, and its digest must come out the same. *generation gets its number: the
+ * one that the others have or, when that is taken here, the next.
  * `published` (unix seconds) and run are taken from the fetched manifest. ERROR_DISK_FULL names the
  * directory and what is needed, before anything is fetched. */
 int catch_up(const struct catch_up_settings *settings, struct exchange_client *client,

@@ -164,6 +164,8 @@ static int copy_manifest(struct catch_up_plan *plan, const struct manifest *thei
     if (generation_next(plan->settings->cache_directory, &generation, err) != 0 ||
         manifest_copy(&plan->manifest, theirs, err) != 0)
         return -1;
+    if (generation < theirs->generation) /* where it is free, the number that the others have */
+        generation = theirs->generation;
     plan->manifest->generation = generation;
     for (uint32_t tile = 0; tile < grid_tiles(theirs->grid); tile++)
         plan->manifest->tiles[tile].built = 0;
