@@ -363,7 +363,7 @@ static void another_peer_helps_out(void **state)
     (void)snprintf(copy, sizeof copy, "%s-second", rig.cache);
     assert_int_equal(rename(rig.cache, copy), 0);
     second.cache = copy;
-    (void)snprintf(path, sizeof path, "%s/002.1.dat", copy);
+    (void)snprintf(path, sizeof path, "%s/002.4.dat", copy);
     flip(path);
     must(catch_up_from(addresses, 3));
     assert_caught_up(4);
