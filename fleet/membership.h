@@ -5,7 +5,9 @@
  * renewed with every heartbeat (a quarter of the lease). `clock` in it is the sender's wall clock
  * in milliseconds as it was sent: the least difference to our clock over the last minute is how
  * far its clock is ahead, plus the time of a message. A name that a live peer of another instance
- * has is refused until that one is gone; our own earlier process is taken over.
+ * has is refused until that one is gone ("name_taken", told once). Our own earlier process is taken
+ * over with its lease, so what it claimed stays ours; who finds another process of its instance in
+ * its place (a copied state directory) gives way to it.
  *
  * By our own clock the lease ends `lease` seconds after the last heartbeat that succeeded was SENT:
  * never later than by etcd's, so who is no member any more knows it first. Any thread may call. */
