@@ -13,6 +13,8 @@ CC ?= cc
 OBJCOPY ?= objcopy
 OPT ?= -O2
 SAN ?=
+DEBUG ?= -g
+LINKER ?=
 WERROR ?=
 V ?=
 Q := $(if $(V),,@)
@@ -20,7 +22,7 @@ Q := $(if $(V),,@)
 PACKAGES := gcc libc6-dev make pkg-config libuv1-dev liblmdb-dev libcjson-dev libcurl4-openssl-dev \
 	libxxhash-dev libinih-dev libsystemd-dev libmicrohttpd-dev zlib1g-dev \
 	libgnutls28-dev libzstd-dev
-TEST_PACKAGES := g++ clang libclang-rt-14-dev libcmocka-dev clang-format cppcheck python3 python3-pytest \
+TEST_PACKAGES := g++ clang libclang-rt-14-dev lld libcmocka-dev clang-format cppcheck python3 python3-pytest \
 	python3-pytest-xdist e2fsprogs mount libnghttp2-dev libssl-dev openssl curl \
 	python3-geopy ruby-geocoder libgeocode-glib-dev gir1.2-geocodeglib-2.0 python3-gi prometheus chromium \
 	mandoc man-db zsh bash-completion systemd util-linux \
@@ -38,8 +40,8 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize
 # Recursive on purpose: the packages may be installed by the deps target of the same make.
 PKG_LIBS = $(shell pkg-config --libs $(LIBRARIES))
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DREFRESHD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/generated \
-	$(OPT) -g -ffp-contract=off -fno-math-errno $(WARNINGS) $(if $(WERROR),-Werror) $(SAN_FLAGS) -pthread $(CFLAGS)
-ALL_LDFLAGS = $(SAN_FLAGS) -pthread $(LDFLAGS)
+	$(OPT) $(DEBUG) -ffp-contract=off -fno-math-errno $(WARNINGS) $(if $(WERROR),-Werror) $(SAN_FLAGS) -pthread $(CFLAGS)
+ALL_LDFLAGS = $(SAN_FLAGS) $(if $(LINKER),-fuse-ld=$(LINKER)) -pthread $(LDFLAGS)
 LIBS = $(PKG_LIBS) -lm
 ifeq ($(SAN),thread)
 export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
@@ -232,44 +234,50 @@ $(BUILD)/tests/stub_geocoder: $(STUB_OBJECTS)
 
 E2E_PROGRAMS := $(BUILD)/tests/refreshd $(BUILD)/tests/fault_shim.so $(BUILD)/tests/stub_geocoder \
 	$(BUILD)/places/make_learned $(BUILD)/places/make_newer
+# The programs of a build with a sanitizer are for its tests alone.
+TESTED := $(if $(SAN),$(BUILD)/refreshctl,all)
 .PRECIOUS: $(BUILD)/%.o
 .PHONY: test-programs unit e2e
-test-programs: all $(UNIT_PROGRAMS) $(E2E_PROGRAMS)
+test-programs: $(TESTED) $(UNIT_PROGRAMS) $(E2E_PROGRAMS)
 
+# In memory, where there is room: they wait for the disk often, and prove nothing about it.
+UNIT_DIRECTORY := $(shell df -k --output=avail,target /dev/shm /tmp 2>/dev/null | \
+	awk '$$1 > 2000000 {print $$2; exit}')
 UNIT_RUNS := $(UNIT_PROGRAMS:%=%.run)
 .PHONY: $(UNIT_RUNS)
 $(UNIT_RUNS): %.run: %
 	@echo "== $<"
-	@$<
+	@$(if $(filter /dev/shm,$(UNIT_DIRECTORY)),TMPDIR=/dev/shm) $<
 
 unit: $(UNIT_RUNS)
 
 # The fleet's protocol, searched by a model checker; the short search is part of the tests.
-.PHONY: check-model
+.PHONY: check-model model-short
 check-model: deps-test
 	@nice tests/model/check.sh
+model-short:
+	@tests/model/check.sh short
 
-# The tests mostly wait, so two of them at a time.
+# The tests mostly wait: many more of them at a time than there are processors.
+PYTEST_WORKERS ?= $(shell echo $$((3 * $$(nproc))))
 PYTEST_FLAGS ?=
-e2e: all $(E2E_PROGRAMS)
-	REFRESHD_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider -n 2 \
-		$(PYTEST_FLAGS) tests/e2e
+e2e: $(TESTED) $(E2E_PROGRAMS)
+	REFRESHD_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m pytest -q -rs -p no:cacheprovider \
+		-n $(PYTEST_WORKERS) $(PYTEST_FLAGS) tests/e2e
 
-# What users and CI call: installs what is missing, builds, runs everything.
-PARALLEL := -j2 --output-sync=target
+# What users and CI call: installs what is missing, builds, runs everything. Unit tests wait, too.
+PARALLEL := -j4 --output-sync=target
 .PHONY: test check-san
 test: deps-test
-	$(MAKE) -j2 WERROR=1 test-programs
-	$(MAKE) lint
-	$(MAKE) $(PARALLEL) WERROR=1 unit
-	tests/model/check.sh short
-	$(MAKE) deb
+	$(MAKE) -j2 WERROR=1 lint test-programs
+	$(MAKE) $(PARALLEL) WERROR=1 deb model-short unit
 	$(MAKE) WERROR=1 e2e
 
 # Every unit test under ASan+UBSan and under TSan, and under both the end-to-end tests that are not
 # about speed or a thousand kills.
-ASAN := CC=clang SAN=address,undefined OPT=-O1 BUILD=$(BUILD)/asan
-TSAN := CC=clang SAN=thread OPT=-O1 BUILD=$(BUILD)/tsan
+SANITIZED := CC=clang LINKER=lld OPT=-O1 DEBUG=-g1
+ASAN := $(SANITIZED) SAN=address,undefined BUILD=$(BUILD)/asan
+TSAN := $(SANITIZED) SAN=thread BUILD=$(BUILD)/tsan
 check-san: deps-test
 	$(MAKE) -j2 $(ASAN) test-programs
 	$(MAKE) $(PARALLEL) $(ASAN) unit
@@ -292,17 +300,21 @@ format:
 FUZZ_SECONDS ?= 20
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BUILD := $(BUILD)/fuzz
-FUZZ_FLAGS := CC=clang SAN=address,undefined,fuzzer-no-link OPT=-O1 BUILD=$(FUZZ_BUILD)
+FUZZ_FLAGS := $(SANITIZED) SAN=address,undefined,fuzzer-no-link BUILD=$(FUZZ_BUILD)
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(FUZZ_BUILD)/%)
 .PHONY: fuzz fuzz-programs
 fuzz: deps-test
 	$(MAKE) -j2 $(FUZZ_FLAGS) fuzz-programs
-	@set -e; for program in $(notdir $(FUZZ_SOURCES:.c=)); do echo "== $$program"; \
-		mkdir -p $(FUZZ_BUILD)/corpus/$$program; \
-		$(FUZZ_BUILD)/$$program -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
-			-print_final_stats=0 -verbosity=0 -artifact_prefix=$(FUZZ_BUILD)/ \
-			$(FUZZ_BUILD)/corpus/$$program; done
+	@$(MAKE) -j2 --output-sync=target --no-print-directory $(FUZZ_FLAGS) $(FUZZ_PROGRAMS:%=%.run)
 	@echo "fuzz: $(words $(FUZZ_SOURCES)) passed, 0 failed"
+
+FUZZ_RUNS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/%.run)
+.PHONY: $(FUZZ_RUNS)
+$(FUZZ_RUNS): $(BUILD)/%.run: $(BUILD)/%
+	@echo "== $*"
+	@mkdir -p $(BUILD)/corpus/$*
+	@$< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
+		-artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$*
 
 fuzz-programs: $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/%)
 
@@ -310,7 +322,7 @@ ifneq ($(findstring fuzzer,$(SAN)),)
 FUZZED_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,daemon/protocol.c $(wildcard daemon/reverse*.c))
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY) $(FUZZED_OBJECTS)
 	@echo "  LD   $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZED_OBJECTS) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(FUZZED_OBJECTS) \
 		$(LIBRARY) $(LIBS)
 endif
 
@@ -446,6 +458,6 @@ help:
 	@echo "make install    into DESTDIR and PREFIX; make uninstall takes it away"
 	@echo "make deb        Debian packages, in $(BUILD)"
 	@echo "make deps       the Debian packages for building"
-	@echo "V=1 shows the commands; CC, OPT, SAN and WERROR=1 shape the build"
+	@echo "V=1 shows the commands; CC, OPT, DEBUG, LINKER, SAN and WERROR=1 shape the build"
 
 -include $(shell find $(BUILD) \( -path $(BUILD)/system -o -path $(BUILD)/deb \) -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -4,6 +4,7 @@ import collections
 import random
 import time
 
+import pytest
 from harness import SLOW, make_points, wait_for
 
 POINTS = 120_000
@@ -12,6 +13,7 @@ WORKERS, CONCURRENCY, BATCH = 3, 8, 10
 RATE = 5_000  # points per second
 
 
+@pytest.mark.long(50)
 def test_sixty_kills_over_one_run(refreshd):
     """Every point is answered once in the output; a kill repeats at most the requests in flight
     plus one second of work."""

@@ -224,7 +224,7 @@ def test_a_client_that_does_not_read_holds_nobody_up(running):
     began = time.monotonic()
     for _ in range(20):
         running.status()
-    assert time.monotonic() - began < 5 * SLOW
+    assert time.monotonic() - began < 15 * SLOW
     running.stop()
     lazy.close()
 

@@ -166,6 +166,7 @@ def test_a_miss_is_told(browser, daemon):
     at_ease(browser)
 
 
+@pytest.mark.long(15)
 def test_a_run_is_followed_to_its_end(browser, daemon):
     open_page(browser, daemon)
     browser.do("click", "input[value=progress] + span")

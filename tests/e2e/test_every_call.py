@@ -94,6 +94,7 @@ def prepared(tmp_path_factory):
     return root / "cache", points, calls, counter
 
 
+@pytest.mark.long(30)
 @pytest.mark.parametrize("kind", ["kill", "killed", "eio", "enospc"])
 def test_a_fault_at_any_call(prepared, kind):
     template, points, calls, counter = prepared

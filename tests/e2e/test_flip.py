@@ -24,6 +24,7 @@ def offline(cache, *words, **options):
                           text=True, timeout=120, **options)
 
 
+@pytest.mark.long(90)
 @pytest.mark.sanitized
 def test_any_byte_of_a_pair_or_manifest(refreshd):
     points = make_points(3000, clusters=2)

@@ -72,6 +72,7 @@ def test_same_points_same_bytes(refreshd):
         assert other.json("--cache", other.cache, "cache", "info")["digest"] == digest
 
 
+@pytest.mark.long(15)
 @pytest.mark.parametrize("publish", ["run", "tile"])
 def test_kills_over_a_run_with_learned_points(refreshd, publish):
     known, new = split(20_000, 3_000)
@@ -172,6 +173,7 @@ def fresh(root):
     return daemon
 
 
+@pytest.mark.long(20)
 @pytest.mark.skipif(BUILD.name in ("asan", "tsan"),
                     reason="the sanitizers' own preloaded libraries must come first")
 @pytest.mark.parametrize("kind", ["kill", "killed", "eio", "enospc"])

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from harness import make_points
 from stub_geocoder import StubGeocoder, address, reconcile, use
 
@@ -13,6 +14,7 @@ FAULTS = ["status status=500 one_in=400", "reset_middle one_in=800", "truncated 
           "body_cut one_in=4000"]
 
 
+@pytest.mark.long(30)
 def test_a_full_refresh_through_faults_kills_and_a_pause(refreshd):
     points = make_points(POINTS, clusters=300)
     refreshd.load(points)

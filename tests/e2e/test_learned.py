@@ -141,7 +141,7 @@ def test_a_geocoder_that_is_gone_holds_nobody_up(refreshd):
         for point in NEW[:5]:
             began = time.monotonic()
             assert look(refreshd, point) == MISS
-            assert time.monotonic() - began < 3 * SLOW
+            assert time.monotonic() - began < 6 * SLOW
         assert learned(refreshd) == {"entries": 0, "pending": 0, "max": 1000000}
         stub.start()
         wait_for(lambda: is_of(look(refreshd, NEW[9]), NEW[9]), 10, "the geocoder to be asked again",
@@ -162,7 +162,7 @@ def test_a_geocoder_that_hangs_holds_nobody_up(refreshd):
                 hits += 1
             took = time.monotonic() - began
             assert all(job.result() == MISS for job in jobs)
-        assert 0.9 < took < 2.5 * SLOW
+        assert 0.9 < took < 5 * SLOW
         assert hits > 50 / SLOW, "hits are served meanwhile"
         assert learned(refreshd)["entries"] == 0
 
@@ -172,7 +172,7 @@ def test_the_rate_holds(refreshd):
         start(refreshd, stub, rate=25)
         began = time.monotonic()
         assert all(found != MISS for found in look_at_all(refreshd, NEW[:90], threads=30))
-        assert time.monotonic() - began < 6 * SLOW
+        assert time.monotonic() - began < 9 * SLOW
         assert most_in_a_second(stub.asked()) <= 25
 
 
@@ -185,7 +185,7 @@ def test_the_rate_holds_beside_a_run(refreshd):
         for point in NEW[:12]:
             began = time.monotonic()
             assert is_of(look(refreshd, point), point)
-            assert time.monotonic() - began < 2 * SLOW
+            assert time.monotonic() - began < 5 * SLOW  # alone it would be 20 s
             time.sleep(0.1)
         assert refreshd.status()["state"] == "refreshing"
         assert most_in_a_second(stub.asked()) <= 40

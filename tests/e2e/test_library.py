@@ -140,6 +140,7 @@ def test_the_example_of_the_manual(installed, cache, tmp_path):
     assert (miss.returncode, miss.stdout) == (1, "nothing within 100 m\n")
 
 
+@pytest.mark.long(15)
 @pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
 @pytest.mark.parametrize("compiler", [C, CXX], ids=["c99", "c++11"])
 def test_a_hundred_switches(installed, cache, tmp_path, compiler, static):

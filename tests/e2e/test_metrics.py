@@ -81,6 +81,7 @@ def test_nothing_published():
         assert page['refreshd_run_state{state="idle"}'] == 1
 
 
+@pytest.mark.long(10)
 def test_a_run_from_its_start_to_its_end():
     with Refreshd(geocoder__concurrency=4, refresh__workers=2, refresh__max_failed="100%",
                   gate__max_lost="100%", gate__max_country_changed="100%") as daemon:

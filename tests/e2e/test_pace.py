@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import REFRESHD, SLOW, make_points, wait_for
+from harness import REFRESHD, SLOW, make_points, wait_for, within
 
 POINTS = make_points(3000)
 
@@ -31,15 +31,19 @@ def test_more_workers_and_requests_in_flight_within_a_second(ready):
     ready.start()
     ready.ctl("start")
 
-    def in_flight(count):
-        wait_for(lambda: ready.status()["requests"]["in_flight"] == count, 1, f"{count} in flight")
+    def change_to(count, *changes):
+        def act(attempt):
+            if attempt > 0:
+                ready.ctl("set", "workers=1", "concurrency=3")
+                wait_for(lambda: ready.status()["requests"]["in_flight"] == 3, what="3 in flight")
+            ready.ctl("set", *changes)
+            return lambda: ready.status()["requests"]["in_flight"] == count
+        within(1, act, f"{count} in flight")
     wait_for(lambda: ready.status()["requests"]["in_flight"] == 3, what="3 in flight")
-    ready.ctl("set", "concurrency=20")
-    in_flight(20)
-    ready.ctl("set", "workers=4")
-    in_flight(80)
+    change_to(20, "concurrency=20")
+    change_to(80, "workers=4", "concurrency=20")
     ready.ctl("set", "workers=1", "concurrency=1")
-    wait_for(lambda: ready.status()["requests"]["in_flight"] <= 1, 6, "the rest to be answered")
+    wait_for(lambda: ready.status()["requests"]["in_flight"] <= 1, what="the rest to be answered")
     ready.ctl("cancel")
     ready.wait_state("idle", seconds=10)
 
@@ -50,9 +54,15 @@ def test_a_new_rate_acts_within_a_second(ready):
     ready.start()
     ready.ctl("start")
     wait_for(lambda: ready.status()["requests"]["sent"] == 1, what="the first request")
-    ready.ctl("set", "rate=50")
-    before = ready.status()["requests"]["sent"]
-    wait_for(lambda: ready.status()["requests"]["sent"] > before, 1, "the new rate")
+
+    def change(attempt):
+        if attempt > 0:
+            ready.ctl("set", "rate=0.1")
+            time.sleep(1)
+        before = ready.status()["requests"]["sent"]
+        ready.ctl("set", "rate=50")
+        return lambda: ready.status()["requests"]["sent"] > before
+    within(1, change, "the new rate")
     assert 25 / SLOW <= sent_in(ready, 2) <= 51
     ready.ctl("set", "rate=3")
     time.sleep(1)
@@ -66,10 +76,18 @@ def test_a_new_deadline_acts_within_a_second(ready):
     ready.start()
     ready.ctl("start")
     wait_for(lambda: ready.status()["points"]["answered"] > 10, what="answers")
-    ready.ctl("set", "finish_within=1000s")
-    wait_for(lambda: ready.status()["rate"] < 5, 1, "the pace of the deadline")
-    ready.ctl("set", "finish_within=2s")
-    wait_for(lambda: ready.status()["deadline_fits"] is False, 1, "the rate to rule that out")
+
+    def far(_):
+        ready.ctl("set", "finish_within=0")
+        ready.ctl("set", "finish_within=1000s")
+        return lambda: ready.status()["rate"] < 5
+
+    def near(_):
+        ready.ctl("set", "finish_within=1000s")
+        ready.ctl("set", "finish_within=2s")
+        return lambda: ready.status()["deadline_fits"] is False
+    within(1, far, "the pace of the deadline")
+    within(1, near, "the rate to rule that out")
     ready.ctl("set", "rate=0", "finish_within=0")
     assert ready.wait_state("idle", seconds=20)["last_run"]["points"]["found"] == len(POINTS)
 

@@ -71,8 +71,10 @@ def possible():
         return False
 
 
-@pytest.mark.skipif(not possible(), reason="SKIPPED LOUDLY: needs root, loop devices and ext4")
+@pytest.mark.long(10)
 def test_power_cuts_over_one_run(tmp_path):
+    if not possible():
+        pytest.skip("SKIPPED LOUDLY: needs root, loop devices and ext4")
     points = make_points(COUNT, clusters=8)
     rng = random.Random(11)
     with disk() as made, Refreshd(root=made.root) as daemon:

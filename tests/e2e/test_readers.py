@@ -44,6 +44,7 @@ class Reader(threading.Thread):
             self.wrong.append((status, reader.stderr.read()))
 
 
+@pytest.mark.long(30)
 @pytest.mark.sanitized
 @pytest.mark.parametrize("publish", ["run", "tile"])
 def test_lookups_through_switches(refreshd, publish):

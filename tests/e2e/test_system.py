@@ -78,6 +78,7 @@ def system():
         yield Installed(machine), packages
 
 
+@pytest.mark.long(120)
 def test_life_of_an_installation(system):
     installed, packages = system
     install(installed, packages)

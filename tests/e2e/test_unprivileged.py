@@ -77,6 +77,7 @@ def csv_of(points):
     return "lat,lon,street,country,countrycode\n" + rows
 
 
+@pytest.mark.long(20)
 def test_everything_works_as_nobody(service):
     points = make_points(3000)
     service.stub(latency_ms=1)

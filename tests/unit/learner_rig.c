@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tests/unit/patience.h"
 
 static struct learner_rig *current;
 
@@ -186,7 +187,7 @@ void learner_wait_begin(struct learner_rig *rig, struct learner_wait *wait, unsi
 
 enum fetch_result learner_wait_end(struct learner_wait *wait)
 {
-    double end = clock_monotonic() + 30;
+    double end = clock_monotonic() + PATIENCE;
     while (atomic_load(&wait->result) == -1) {
         if (clock_monotonic() > end)
             fail_msg("a waiter was not told");
@@ -216,7 +217,7 @@ enum outcome learner_rig_outcome(struct learner_rig *rig, unsigned number)
 
 void learner_rig_settle(struct learner_rig *rig)
 {
-    double end = clock_monotonic() + 30;
+    double end = clock_monotonic() + PATIENCE;
     while (learner_pending(rig->learner) > 0) {
         if (clock_monotonic() > end)
             fail_msg("something is pending");

@@ -260,19 +260,24 @@ void rig_close(struct rig *rig)
     free(rig);
 }
 
+static void (*leave_first)(void);
+
 static int close_what_is_left(void **state)
 {
     (void)state;
+    if (leave_first != NULL)
+        leave_first();
     if (current != NULL)
         rig_close(current);
     return 0;
 }
 
-int rig_run_group(const struct CMUnitTest *tests, size_t count)
+int rig_run_group(const struct CMUnitTest *tests, size_t count, void (*leave)(void))
 {
     struct CMUnitTest *closing = calloc(count, sizeof *closing);
     if (closing == NULL)
         return 1;
+    leave_first = leave;
     for (size_t i = 0; i < count; i++) {
         closing[i] = tests[i];
         closing[i].teardown_func = close_what_is_left;

@@ -16,8 +16,8 @@
 #include "daemon/census.h"
 #include "quadtree/morton.h"
 #include "tests/unit/cache_rig.h"
+#include "tests/unit/patience.h"
 
-#define DEADLINE 20.0 /* seconds */
 #define ALL_TILES 15u
 #define DAY 86400u
 #define OLD 1700000000u /* entries of the rig are dated by their generation */
@@ -65,7 +65,7 @@ static void must_switch(void)
 /* The view once the generation is the one wanted and nothing is left to count. */
 static struct census_view wait_for_view(uint64_t generation, uint64_t uncounted, uint32_t now)
 {
-    double until = clock_monotonic() + DEADLINE;
+    double until = clock_monotonic() + PATIENCE;
     while (clock_monotonic() < until) {
         struct census_view view;
         int taken = census_view_take(census, now, &view, NULL);

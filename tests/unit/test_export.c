@@ -25,7 +25,9 @@ static void set_up(struct fixture *f)
 {
     struct import_result result;
     struct error err;
-    snprintf(f->directory, sizeof f->directory, "/tmp/test-export-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(f->directory, sizeof f->directory, "%s/test-export-XXXXXX",
+                   parent != NULL ? parent : "/tmp");
     assert_non_null(mkdtemp(f->directory));
     struct import_options options = {
         .directory = f->directory, .grid = {24, 24}, .name = "x.csv", .keep = 1};

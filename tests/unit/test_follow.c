@@ -18,8 +18,8 @@
 #include "cachefmt/follow.h"
 #include "cachefmt/generation.h"
 #include "tests/unit/cache_rig.h"
+#include "tests/unit/patience.h"
 
-#define DEADLINE 20.0 /* seconds */
 #define ALL_TILES 15u
 
 /* What the callbacks saw. */
@@ -72,7 +72,7 @@ static struct follow_reader *must_read(struct follower *follower)
 
 static bool reaches(atomic_uint *count, unsigned least)
 {
-    double until = clock_monotonic() + DEADLINE;
+    double until = clock_monotonic() + PATIENCE;
     while (atomic_load(count) < least && clock_monotonic() < until)
         (void)usleep(1000);
     return atomic_load(count) >= least;
@@ -102,7 +102,7 @@ static bool is_mapped(uint64_t generation)
 
 static bool goes_away(uint64_t generation)
 {
-    double until = clock_monotonic() + DEADLINE;
+    double until = clock_monotonic() + PATIENCE;
     while (is_mapped(generation) && clock_monotonic() < until)
         (void)usleep(1000);
     return !is_mapped(generation);
@@ -302,7 +302,7 @@ static void closing_does_not_wait_for_the_interval(void **state)
     struct follower *follower = must_follow(1e300);
     double began = clock_monotonic();
     follower_close(follower);
-    assert_true(clock_monotonic() - began < DEADLINE);
+    assert_true(clock_monotonic() - began < PATIENCE);
 }
 
 /* Every thread but this one blocks the signals that end or reload a program. */

@@ -17,8 +17,7 @@
 #include "cachefmt/transfer.h"
 #include "geocache/geocache.h"
 #include "tests/unit/cache_rig.h"
-
-#define DEADLINE 20.0 /* seconds */
+#include "tests/unit/patience.h"
 
 /* A house in Bath, its neighbour, an islet without address, a point asked once, all in tiles of
  * their own but the neighbours. */
@@ -282,7 +281,7 @@ static void it_follows_by_itself(void **state)
     assert_int_equal(geocache_lookup_batch(open.reader, &point, 1, 5, NULL), 0);
     assert_int_equal(geocache_batch_result(open.reader, 0)->status, GEOCACHE_MISS);
     publish(ROWS);
-    double until = clock_monotonic() + DEADLINE;
+    double until = clock_monotonic() + PATIENCE;
     while (geocache_lookup(open.reader, 51.3811, -2.359, 5, &result, NULL) != GEOCACHE_HIT)
         assert_true(clock_monotonic() < until);
     const struct geocache_info *info = geocache_info(open.reader);

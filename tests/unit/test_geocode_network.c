@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "stages/geocode_internal.h"
 #include "tests/unit/http_script.h"
+#include "tests/unit/patience.h"
 
 #define KEY "SecretKey123"
 #define SLOTS 64
@@ -178,7 +179,7 @@ static void run_for(struct rig *rig, double seconds, unsigned until_done)
 
 static void run_until(struct rig *rig, unsigned done)
 {
-    run_for(rig, 30, done);
+    run_for(rig, PATIENCE, done);
     assert_int_equal(rig->done, done);
 }
 
@@ -447,7 +448,7 @@ static void test_timeout(void **state)
         assert_int_equal(one->answer.kind, ANSWER_FAILED);
         assert_int_equal(one->answer.cause, CAUSE_TIMEOUT);
         assert_true(one->answer.transient);
-        assert_true(took > 0.15 && took < 3);
+        assert_true(took > 0.15 && took < PATIENCE);
         rig_close(rig);
     }
 }
@@ -653,7 +654,7 @@ static void *one_worker(void *argument)
     rig->again = 200;
     for (unsigned i = 0; i < 8; i++)
         start(rig, i, (int)i);
-    run_for(rig, 30, 208);
+    run_for(rig, PATIENCE, 208);
     return NULL;
 }
 

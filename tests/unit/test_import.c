@@ -27,7 +27,9 @@ struct fixture {
 static void set_up(struct fixture *f, enum transfer_format format)
 {
     memset(f, 0, sizeof *f);
-    snprintf(f->directory, sizeof f->directory, "/tmp/test-import-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(f->directory, sizeof f->directory, "%s/test-import-XXXXXX",
+                   parent != NULL ? parent : "/tmp");
     assert_non_null(mkdtemp(f->directory));
     f->options = (struct import_options){.directory = f->directory,
                                          .grid = {24, 24},

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/learner_rig.h"
+#include "tests/unit/patience.h"
 
 enum { THREADS = 64, POINTS = 40 };
 
@@ -133,7 +134,7 @@ static void trouble_ends_in_peace(void **state)
     learner_rig_settle(&rig);
     assert_true(learned_count(rig.table.learned) <= 200);
     learner_set_most(rig.learner, 1000);
-    double end = clock_monotonic() + 20;
+    double end = clock_monotonic() + PATIENCE;
     while (learner_rig_fetch(&rig, 1001, 5) != FETCH_LEARNED)
         assert_true(clock_monotonic() < end);
     learner_rig_close(&rig);
@@ -160,7 +161,7 @@ static void memory_is_bounded(void **state)
     assert_in_range(failed, COUNT - 16384, COUNT - 10000);
     free(waits);
     /* Points that nobody waits for make way. */
-    double end = clock_monotonic() + 10;
+    double end = clock_monotonic() + PATIENCE;
     while (learner_pending(rig.learner) > 5000)
         assert_true(clock_monotonic() < end);
     assert_int_equal(learner_rig_fetch(&rig, 30000, 0.01), FETCH_TIMEOUT);

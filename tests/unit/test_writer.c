@@ -14,6 +14,7 @@
 #include "stages/share_answers.h"
 #include "stages/writer.h"
 #include "tests/unit/line_rig.h"
+#include "tests/unit/patience.h"
 
 #define COUNT 1000
 #define SHARES 10
@@ -133,7 +134,7 @@ static void push(struct bench *bench, uint64_t first, uint64_t end)
 
 static void wait_committed(struct bench *bench, uint64_t count)
 {
-    double end = clock_monotonic() + 20;
+    double end = clock_monotonic() + PATIENCE;
     while (atomic_load(&bench->committed) < count) {
         assert_true(clock_monotonic() < end);
         usleep(1000);
@@ -247,7 +248,7 @@ static void more_answers_than_points_end_it(void **state)
     push(&bench, 0, 100);
     wait_committed(&bench, 100);
     push(&bench, 0, 1);
-    double end = clock_monotonic() + 20;
+    double end = clock_monotonic() + PATIENCE;
     while (atomic_load(&bench.failures) == 0) {
         assert_true(clock_monotonic() < end);
         usleep(1000);
