@@ -272,7 +272,7 @@ static int close_what_is_left(void **state)
     return 0;
 }
 
-int rig_run_group(const struct CMUnitTest *tests, size_t count, void (*leave)(void))
+int rig_run_group_leaving(const struct CMUnitTest *tests, size_t count, void (*leave)(void))
 {
     struct CMUnitTest *closing = calloc(count, sizeof *closing);
     if (closing == NULL)
@@ -285,6 +285,11 @@ int rig_run_group(const struct CMUnitTest *tests, size_t count, void (*leave)(vo
     int failed = _cmocka_run_group_tests("tests", closing, count, NULL, NULL);
     free(closing);
     return failed;
+}
+
+int rig_run_group(const struct CMUnitTest *tests, size_t count)
+{
+    return rig_run_group_leaving(tests, count, NULL);
 }
 
 struct line *rig_line(struct rig *rig)

@@ -51,11 +51,12 @@ void rig_close(struct rig *rig);
 
 /* rig_run_tests: run these tests as a group and close what one that failed has left open, so that
  * the ones after it run as ever; leave(), unless NULL, does it for what stands on the rig. */
-#define rig_run_tests(tests) rig_run_tests_leaving(tests, NULL)
+#define rig_run_tests(tests) rig_run_group(tests, sizeof(tests) / sizeof((tests)[0]))
 #define rig_run_tests_leaving(tests, leave)                                                        \
-    rig_run_group(tests, sizeof(tests) / sizeof((tests)[0]), leave)
+    rig_run_group_leaving(tests, sizeof(tests) / sizeof((tests)[0]), leave)
 struct CMUnitTest;
-int rig_run_group(const struct CMUnitTest *tests, size_t count, void (*leave)(void));
+int rig_run_group(const struct CMUnitTest *tests, size_t count);
+int rig_run_group_leaving(const struct CMUnitTest *tests, size_t count, void (*leave)(void));
 
 struct point rig_point(unsigned number);
 unsigned rig_number(struct point point);
