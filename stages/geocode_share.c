@@ -9,18 +9,27 @@ static bool is_settled(const struct share_work *share, uint32_t index)
     return (share->settled[index / 8] >> (index % 8)) & 1;
 }
 
+/* A share whose point file can't be read. */
+static struct point_file unread_file(const struct geocode_settings *settings, uint32_t share)
+{
+    uint64_t first = point_file_first(settings->points, settings->shares, share);
+    uint64_t end = point_file_first(settings->points, settings->shares, share + 1);
+    return (struct point_file){
+        .share = share, .first_ordinal = first, .count = (uint32_t)(end - first)};
+}
+
 int share_open(struct share_work **out, const struct geocode_pool *pool, uint32_t share,
                struct error *err)
 {
     const struct geocode_settings *settings = &pool->settings;
     struct share_work *work = calloc(1, sizeof *work);
+    struct error unread;
     if (work == NULL)
         return error_memory(err, "a point file");
-    if (point_file_read(settings->points_directory, settings->run, settings->points,
-                        settings->shares, share, &work->file, err) != 0) {
-        free(work);
-        return -1;
-    }
+    bool read = point_file_read(settings->points_directory, settings->run, settings->points,
+                                settings->shares, share, &work->file, &unread) == 0;
+    if (!read)
+        work->file = unread_file(settings, share);
     uint32_t answered = 0;
     work->settled = calloc(1, work->file.count / 8 + 1);
     if (work->settled == NULL) {
@@ -30,6 +39,12 @@ int share_open(struct share_work **out, const struct geocode_pool *pool, uint32_
     if (ledger_share_answered(pool->parts.ledger, share, work->settled, work->file.count, &answered,
                               err) != 0)
         goto fail;
+    /* It may be gone because the answers of somebody else have just come. */
+    if (!read && answered < work->file.count) {
+        if (err != NULL)
+            *err = unread;
+        goto fail;
+    }
     work->left = work->file.count - answered;
     work->unasked = work->left;
     *out = work;

@@ -189,9 +189,11 @@ int run_enter(struct line *line, enum run_phase phase, struct error *err);
 /* run_stop: pause or hold the run. Memory has it even when the ledger can't be written. */
 int run_stop(struct line *line, enum run_stop stop, const char *reason, struct error *err);
 
-/* run_work_begins, run_work_ends: start and stop the clock of elapsed. */
+/* run_work_begins, run_work_ends: start and stop the clock of elapsed. run_work_goes_on: after an
+ * end that was only a wait. */
 void run_work_begins(struct line *line);
 void run_work_ends(struct line *line);
+void run_work_goes_on(struct line *line);
 
 /* record_close: move the run to the history, then remove what it leaves behind. */
 int record_close(struct line *line, enum run_result result, struct error *err);

@@ -49,7 +49,9 @@ static void judge_refresh(struct line *line, struct line_progress *progress, dou
 {
     struct refresh *refresh = line->refresh;
     struct limiter_view pace = limiter_look(line->limiter, now);
-    bool asks = settled_points(&line->run.counts) < line->run.counts.selected;
+    /* Points that others ask may be long in coming. */
+    bool asks = settled_points(&line->run.counts) < line->run.counts.selected &&
+                claims_active(refresh->claims) > 0;
     progress->patience = step_seconds(line, pace.pace);
     if (refresh->pool == NULL)
         return;

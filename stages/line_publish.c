@@ -19,9 +19,7 @@ int line_agree(struct line *line, const struct run_record *run, const struct pai
     int result =
         coordination->agree(coordination->context, run, digest, &line->control, agreement, err);
     pulse_beat(&line->pulses[THREAD_CONDUCTOR]);
-    (void)pthread_mutex_lock(&line->lock);
-    run_work_begins(line);
-    (void)pthread_mutex_unlock(&line->lock);
+    run_work_goes_on(line);
     return result;
 }
 

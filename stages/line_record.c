@@ -79,6 +79,14 @@ void run_work_begins(struct line *line)
     atomic_store(&line->figures.retried, line->run.counts.retried);
 }
 
+void run_work_goes_on(struct line *line)
+{
+    (void)pthread_mutex_lock(&line->lock);
+    line->working = true;
+    line->work_since = clock_monotonic();
+    (void)pthread_mutex_unlock(&line->lock);
+}
+
 void run_work_ends(struct line *line)
 {
     (void)pthread_mutex_lock(&line->lock);

@@ -420,7 +420,8 @@ static int run_stations(struct refresh *refresh, struct error *err)
         *err = stopped;
         return -1;
     }
-    if (result == 0 || err->code != ERROR_CANCELED || !refresh->again_wanted)
+    /* Also when somebody wanted it just before all was complete. */
+    if (!refresh->again_wanted || (result != 0 && err->code != ERROR_CANCELED))
         return result;
     return site_drop_replaced(refresh, err) == 0 ? 1 : -1;
 }

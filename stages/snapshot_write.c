@@ -209,6 +209,16 @@ static int go_to(struct selection *selection, const uint64_t *first_ordinal_of_t
     return 0;
 }
 
+static int sync_file(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_io(err, errno, "open", path);
+    int result = fsync(fd) == 0 ? 0 : error_io(err, errno, "fsync", path);
+    (void)close(fd);
+    return result;
+}
+
 /* Under a temporary directory's name first, so that it is whole under its own. */
 static int put_file(const char *directory, const char run[RUN_ID_BYTES], uint32_t shares,
                     const struct point_file *file, struct error *err)
@@ -225,7 +235,7 @@ static int put_file(const char *directory, const char run[RUN_ID_BYTES], uint32_
              durable_make_directory(temporary, err) == 0 &&
              durable_make_directory(directory, err) == 0 &&
              point_file_write(temporary, run, shares, file, NULL, err) == 0 &&
-             sync_files(temporary, NULL, err) == 0)
+             sync_file(from, err) == 0)
         result = rename(from, to) == 0 ? durable_sync_directory(directory, err)
                                        : error_io(err, errno, "rename into place", to);
     if (temporary != NULL)
