@@ -112,6 +112,13 @@ static void share_done(void *context, uint32_t share)
     claims_committed(((struct shares_peer *)context)->claims, share);
 }
 
+/* shares_prepare takes it back. */
+static void replaced(void *context, uint32_t share)
+{
+    (void)share;
+    on_again(context);
+}
+
 static void group_committed(void *context, const struct answer_counts *counts)
 {
     (void)context;
@@ -133,12 +140,20 @@ static void open_phase(struct shares_peer *peer, const struct shares_settings *s
     struct error err;
     struct writer_settings writing = {
         .points_directory = peer->points,
+        .answers_directory = peer->answers,
         .points = peer->rig->points,
         .shares = peer->rig->shares,
         .first_ordinal_of_tile = first_ordinals,
         .tiles = 1,
     };
-    struct writer_events events = {tile_ready, share_done, group_committed, on_fail, peer};
+    struct writer_events events = {
+        .tile_ready = tile_ready,
+        .share_done = share_done,
+        .replaced = replaced,
+        .committed = group_committed,
+        .failed = on_fail,
+        .context = peer,
+    };
     struct coordination_site site = {
         .run = &peer->run,
         .ledger = peer->ledger,
