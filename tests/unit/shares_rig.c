@@ -41,15 +41,20 @@ static uint32_t points_of(const struct shares_rig *rig, uint32_t share)
 
 /* --- the phase of a peer --------------------------------------------------------------------- */
 
-static void answer_share(struct shares_peer *peer, uint32_t share)
+/* A share that a worker has: the points before `next` are answered. */
+struct holding {
+    uint32_t share, next;
+};
+
+static void answer_until(struct shares_peer *peer, struct holding *holding, uint32_t end)
 {
     struct error err;
     struct answer_batch *batch;
-    good(answer_batch_create(&batch, share, &err), &err);
-    for (uint32_t i = 0; i < points_of(peer->rig, share); i++) {
+    good(answer_batch_create(&batch, holding->share, &err), &err);
+    for (; holding->next < end; holding->next++) {
         struct settled_answer answer = {
-            .ordinal = i,
-            .code = first_of(peer->rig, share) + i,
+            .ordinal = holding->next,
+            .code = first_of(peer->rig, holding->share) + holding->next,
             .settled = SETTLED_NONE,
             .answered_at = 1700000000u + (uint32_t)(peer - peer->rig->peers),
             .attempts = 1,
@@ -57,23 +62,43 @@ static void answer_share(struct shares_peer *peer, uint32_t share)
         good(answer_batch_add(batch, &answer, &err), &err);
     }
     good(answer_batch_seal(batch, &err), &err);
-    atomic_fetch_add(&peer->asked, 1);
     good(channel_push(peer->channel, batch, &err), &err);
-    claims_finish(peer->claims, share);
+}
+
+/* Who is to hold its shares answers half of each. */
+static void take_up(struct shares_peer *peer, struct holding *holding, uint32_t share)
+{
+    struct error err;
+    uint8_t *bitmap = calloc(1, points_of(peer->rig, share) / 8 + 1);
+    holding->share = share;
+    good(ledger_share_answered(peer->ledger, share, bitmap, points_of(peer->rig, share),
+                               &holding->next, &err),
+         &err);
+    free(bitmap);
+    uint32_t half = points_of(peer->rig, share) / 2;
+    if (atomic_load(&peer->holds) && holding->next < half)
+        answer_until(peer, holding, half);
+}
+
+static void finish(struct shares_peer *peer, struct holding *holding)
+{
+    atomic_fetch_add(&peer->asked, 1);
+    answer_until(peer, holding, points_of(peer->rig, holding->share));
+    claims_finish(peer->claims, holding->share);
 }
 
 static void *work(void *argument)
 {
     struct shares_peer *peer = argument;
-    uint32_t held[64], share;
+    struct holding held[8];
+    uint32_t share;
     unsigned count = 0;
     while (!control_ending(&peer->control)) {
-        bool holds = atomic_load(&peer->holds);
-        if (count > 0 && !holds) {
-            answer_share(peer, held[--count]);
+        if (count > 0 && !atomic_load(&peer->holds)) {
+            finish(peer, &held[--count]);
             atomic_store(&peer->holding, count);
         } else if (count < 8 && claims_next(peer->claims, &share)) {
-            held[count++] = share;
+            take_up(peer, &held[count++], share);
             atomic_store(&peer->holding, count);
         } else {
             (void)claims_over(peer->claims);
@@ -81,7 +106,7 @@ static void *work(void *argument)
         }
     }
     while (count > 0)
-        claims_return(peer->claims, held[--count]);
+        claims_return(peer->claims, held[--count].share);
     return NULL;
 }
 

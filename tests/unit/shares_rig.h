@@ -40,7 +40,7 @@ struct shares_peer {
     _Atomic bool ending, again;
     _Atomic bool settled; /* the phase has ended well */
     _Atomic unsigned phases, asked, wakes;
-    _Atomic bool holds;       /* its worker finishes nothing */
+    _Atomic bool holds;       /* its worker answers half of what it gets */
     _Atomic unsigned holding; /* shares that it doesn't finish */
     _Atomic bool mute;        /* what it has is given to nobody */
     _Atomic unsigned given;   /* answers, to others */

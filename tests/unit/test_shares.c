@@ -136,6 +136,21 @@ static void our_own_earlier_claims_are_taken_over_at_once(void **state)
     shares_rig_close(&rig);
 }
 
+static void halves_that_somebody_else_finished_are_thrown_away(void **state)
+{
+    (void)state;
+    open_with_p0_holding(1000, 100);
+    shares_peer_stop(p0, SHARES_STOP_KILLED);
+    shares_peer_start(&rig, 1);
+    settle();
+    assert_int_equal(p1->asked, 100);
+    atomic_store(&p0->holds, false);
+    shares_peer_start(&rig, 0);
+    settle();
+    assert_int_equal(shares_rig_check(&rig), 100);
+    shares_rig_close(&rig);
+}
+
 static void who_loses_its_lease_begins_again(void **state)
 {
     (void)state;
@@ -361,6 +376,7 @@ int main(void)
         cmocka_unit_test(empty_shares_are_never_in_etcd),
         cmocka_unit_test(what_a_dead_peer_had_is_taken_over),
         cmocka_unit_test(our_own_earlier_claims_are_taken_over_at_once),
+        cmocka_unit_test(halves_that_somebody_else_finished_are_thrown_away),
         cmocka_unit_test(who_loses_its_lease_begins_again),
         cmocka_unit_test(what_only_the_dead_had_is_asked_again),
         cmocka_unit_test(what_one_of_the_living_has_is_not_asked_again),
