@@ -405,6 +405,9 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/doc/refreshd/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/refreshd/refreshd.conf ] || install -D -m 644 \
 		$(BUILD)/refreshd.conf.example $(DESTDIR)$(SYSCONFDIR)/refreshd/refreshd.conf
+	install -d $(DESTDIR)$(PREFIX)/share/doc/refreshd/examples
+	install -m 644 monitoring/alerts.yml monitoring/refreshd-dashboard.json \
+		$(DESTDIR)$(PREFIX)/share/doc/refreshd/examples/
 	install -m 644 $(BUILD)/completions/refreshctl \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/refreshctl
 	install -m 644 $(BUILD)/completions/_refreshctl \

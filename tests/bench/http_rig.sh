@@ -1,29 +1,6 @@
 # For the benchmarks of HTTP, sourced: a cache of $points made-up points in $work, a refreshd over it,
 # 20000 paths that it knows, wrk.
-work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
-chmod 755 "$work"
-daemon=
-nginx=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    [ -z "$nginx" ] || kill "$nginx" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-on_client=() # commands and not functions, so that $! is the program itself
-on_server=()
-if [ "$(nproc)" -gt 1 ]; then
-    on_client=(taskset -c 0)
-    on_server=(taskset -c 1)
-fi
-line() { # name ours theirs unit
-    awk -v n="$1" -v o="$2" -v t="$3" -v u="$4" \
-        'BEGIN {printf "BENCH %s ours=%.4g theirs=%.4g unit=%s ratio=%.3g\n", n, o, t, u, t ? o / t : 0}'
-}
-free_port() {
-    /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+. "$here/bench_rig.sh"
 ctl() { "$build/refreshctl" --config "$work/refreshd.conf" "$@"; }
 
 # http_start: $base is where it answers, $threads serve. Further lines of the configuration's

@@ -2,16 +2,10 @@
 # line.sh POINTS: refresh a cache of that many clustered points with the gazetteer and print, from
 # start to published: points per second, and the peak of refreshd's memory (mapped files aside), MB.
 set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
 build=${REFRESHD_BUILD:-build}
 points=$1
-work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
-daemon=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
+. "$here/bench_rig.sh"
 cat >"$work/refreshd.conf" <<EOF
 [cache]
 directory = $work/cache

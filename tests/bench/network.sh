@@ -13,30 +13,10 @@ for tool in nginx wrk node npm; do
     command -v $tool >/dev/null || echo "network.sh: no $tool here, what needs it is left out" >&2
 done
 command -v nginx >/dev/null || exit 0
-work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
-chmod 755 "$work"
-nginx=
-daemon=
-finish() {
-    [ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true
-    [ -z "$nginx" ] || kill "$nginx" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-on_client=() # commands and not functions, so that $! is the program itself
-on_server=()
-if [ "$(nproc)" -gt 1 ]; then
-    on_client=(taskset -c 0)
-    on_server=(taskset -c 1)
-fi
-line() { # name ours theirs unit
-    awk -v n="$1" -v o="$2" -v t="$3" -v u="$4" \
-        'BEGIN {printf "BENCH %s ours=%.4g theirs=%.4g unit=%s ratio=%.3g\n", n, o, t, u, o / t}'
-}
+. "$here/bench_rig.sh"
 
 # --- the geocoder ----------------------------------------------------------------------------
-port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 reply='{"place_id":128497332,"licence":"Data © OpenStreetMap contributors, ODbL 1.0. http://osm.org/copyright","osm_type":"way","osm_id":90394480,"lat":"52.5487921","lon":"-1.8164308","place_rank":30,"category":"building","type":"yes","importance":5.35e-05,"addresstype":"building","name":"","display_name":"137, Pilkington Avenue, Maney, Sutton Coldfield, Birmingham, B72 1LH, United Kingdom","address":{"house_number":"137","road":"Pilkington Avenue","suburb":"Maney","town":"Sutton Coldfield","county":"West Midlands","state":"England","postcode":"B72 1LH","country":"United Kingdom","country_code":"gb"}}'
 mkdir -p "$work/www/v1" "$work/tmp"
 /usr/bin/python3 - "$work/www/v1/multi-revgeocode" <<'END'

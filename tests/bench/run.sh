@@ -6,10 +6,7 @@ here=$(dirname "$0")
 build=${REFRESHD_BUILD:-build}
 export REFRESHD_BUILD=$build
 points=${BENCH_POINTS:-10000000}
-line() { # name ours theirs unit
-    awk -v n="$1" -v o="$2" -v t="$3" -v u="$4" \
-        'BEGIN {printf "BENCH %s ours=%.4g theirs=%.4g unit=%s ratio=%.3g\n", n, o, t, u, o / t}'
-}
+. "$here/bench_rig.sh"
 
 "$build/bench/bench_nearest" "$points"
 "$build/bench/bench_pair" "$points"
@@ -20,8 +17,6 @@ line() { # name ours theirs unit
 
 read -r speed memory < <("$here/line.sh" "$points")
 read -r speed4 memory4 < <("$here/line.sh" $((4 * points)))
-work=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 "$build/places/make_places" places >"$work/places.csv"
 "$build/places/make_places" points 30000 >"$work/points.csv"
 script=$(/usr/bin/python3 "$here/sqlite_refresh.py" "$work/places.csv" "$work/points.csv" 30000)

@@ -299,6 +299,8 @@ def test_install_puts_all_in_place_and_keeps_a_configuration(tmp_path):
     for path in ("share/man/man8/refreshd.8", "share/man/man8/refreshctl.8",
                  "share/man/man5/refreshd.conf.5", "share/man/man3/libgeocache.3",
                  "share/doc/refreshd/refreshd.conf.example", "share/doc/refreshd/OPERATIONS.md",
+                 "share/doc/refreshd/examples/alerts.yml",
+                 "share/doc/refreshd/examples/refreshd-dashboard.json",
                  "share/bash-completion/completions/refreshctl",
                  "share/zsh/site-functions/_refreshctl"):
         assert (tmp_path / "usr" / path).is_file(), path
