@@ -124,7 +124,7 @@ static int start_alone(struct job *job, const struct run_parameters *parameters,
                        char id[RUN_ID_BYTES], bool *nothing)
 {
     struct daemon *daemon = job->daemon;
-    if (daemon->fleet != NULL && fleet_has_run(daemon->fleet))
+    if (steer_fleet_runs(daemon))
         return error_set(&job->error, ERROR_STATE,
                          "a run of the fleet is active; join it by start --fleet, or let it end");
     if (line_start(daemon->line, parameters, id, nothing, &job->error) != 0)

@@ -2,20 +2,35 @@
 
 #include <string.h>
 
+/* What the line has published was decided: the fleet's run is over, though the fleet may look a
+ * moment later. */
+static bool fleet_runs(struct daemon *daemon, struct fleet_status *fleet, struct line_status *line)
+{
+    line_status(daemon->line, line);
+    if (daemon->fleet == NULL || !fleet_has_run(daemon->fleet))
+        return false;
+    fleet_status(daemon->fleet, fleet);
+    return line->last_run.result != RESULT_PUBLISHED || strcmp(line->last_run.id, fleet->run) != 0;
+}
+
+bool steer_fleet_runs(struct daemon *daemon)
+{
+    struct fleet_status fleet;
+    struct line_status line;
+    return fleet_runs(daemon, &fleet, &line);
+}
+
 bool steer_is_fleet(struct daemon *daemon)
 {
     struct fleet_status fleet;
     struct line_status line;
-    if (daemon->fleet == NULL || !fleet_has_run(daemon->fleet))
-        return false;
-    fleet_status(daemon->fleet, &fleet);
-    line_status(daemon->line, &line);
-    return line.run.id[0] == '\0' || strcmp(line.run.id, fleet.run) == 0;
+    return fleet_runs(daemon, &fleet, &line) &&
+           (line.run.id[0] == '\0' || strcmp(line.run.id, fleet.run) == 0);
 }
 
 bool steer_is_active(struct daemon *daemon)
 {
-    return line_is_active(daemon->line) || (daemon->fleet != NULL && fleet_has_run(daemon->fleet));
+    return line_is_active(daemon->line) || steer_fleet_runs(daemon);
 }
 
 void steer_run(struct daemon *daemon, char run[RUN_ID_BYTES])

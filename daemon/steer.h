@@ -6,6 +6,9 @@
 
 #include "daemon/daemon.h"
 
+/* steer_fleet_runs: the fleet has a run that is not over here. */
+bool steer_fleet_runs(struct daemon *daemon);
+
 /* steer_is_fleet: what is asked next is asked of the fleet. */
 bool steer_is_fleet(struct daemon *daemon);
 

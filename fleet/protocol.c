@@ -263,6 +263,18 @@ static void run_is_over(const struct fleet_view *view, const struct protocol_sel
         told ? view->ended.reason : "the fleet's run is over");
 }
 
+static void no_member(const struct fleet_view *view, const struct protocol_self *self,
+                      struct protocol_step *step)
+{
+    const struct view_peer *own = find(view, self->name);
+    if (own != NULL && own->live)
+        act(step, PROTOCOL_REST, FLEET_UNREACHABLE,
+            "this peer is no member now: another live one has its name, %s", self->name);
+    else
+        act(step, PROTOCOL_REST, FLEET_UNREACHABLE,
+            "this peer is no member now: etcd does not answer");
+}
+
 void protocol_next(const struct fleet_view *view, const struct protocol_self *self,
                    struct protocol_step *step)
 {
@@ -272,8 +284,7 @@ void protocol_next(const struct fleet_view *view, const struct protocol_self *se
     else if (view->has_current && strcmp(view->current.run, self->applied) != 0)
         carry_out(view, self, step);
     else if (!self->member)
-        act(step, PROTOCOL_REST, FLEET_UNREACHABLE,
-            "this peer is no member now: etcd does not answer");
+        no_member(view, self, step);
     else if (view->has_run)
         take_part(view, self, step);
     else if (self->line_active && self->line_shared)

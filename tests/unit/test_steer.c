@@ -170,6 +170,22 @@ static void a_run_of_its_own_stays_its_own(void **state)
     rig_close(rig);
 }
 
+static void what_is_published_here_is_over(void **state)
+{
+    (void)state;
+    struct line_status status;
+    struct error err;
+    struct rig *rig = rig_open(50);
+    struct line *line = rig_line(rig);
+    rig_start(rig, line);
+    rig_wait(line, LINE_IDLE, &status);
+    stands(rig, status.last_run.id);
+    assert_run("");
+    assert_int_equal(steer_pause(&server, "x", &err), -1);
+    assert_null(stand.asked);
+    rig_close(rig);
+}
+
 static void a_held_run_of_the_fleet_stays_held_without_force(void **state)
 {
     (void)state;
@@ -217,6 +233,7 @@ int main(void)
         cmocka_unit_test(without_a_run_of_the_fleet_the_line_is_asked),
         cmocka_unit_test(a_run_that_this_peer_has_not_begun_is_the_fleets),
         cmocka_unit_test(a_run_of_its_own_stays_its_own),
+        cmocka_unit_test(what_is_published_here_is_over),
         cmocka_unit_test(a_held_run_of_the_fleet_stays_held_without_force),
         cmocka_unit_test(etcd_away_is_not_refreshd_away),
     };
