@@ -297,8 +297,11 @@ static void leftovers_of_another_generation_go(void **state)
     assert_int_equal(durable_write_file(name, "junk", 4, NULL), 0);
     (void)snprintf(name, sizeof name, "%s/junk", rig.waiting);
     assert_int_equal(durable_write_file(name, "junk", 4, NULL), 0);
-    atomic_store(&rig.peer.fails, false);
     publish(6, 1u | 2u);
+    atomic_store(&rig.peer.good, rig.peer.asked + 1);
+    assert_error(catch_up_from_peer(), ERROR_UNREACHABLE);
+    assert_int_equal(count_files(rig.waiting, ""), 2); /* what is begun of the first pair */
+    atomic_store(&rig.peer.fails, false);
     must(catch_up_from_peer());
     assert_caught_up(6);
     rig.keep = 1;
