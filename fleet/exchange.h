@@ -38,8 +38,8 @@ struct exchange_shelves {
 
 struct exchange_server;
 
-/* exchange_server_open: listen on HOST:PORT (all addresses of the host) with TLS. Errors name the
- * address or file. */
+/* exchange_server_open: listen on HOST:PORT (0.0.0.0 or [::] for all addresses) with TLS. The files
+ * are read once, here. Errors name the address or file. */
 int exchange_server_open(struct exchange_server **out, const char *listen,
                          const struct exchange_identity *identity,
                          const struct exchange_shelves *shelves, struct error *err);

@@ -9,7 +9,7 @@
 #include "base/thread.h"
 
 #define THREADS 2
-#define CONNECTIONS 256    /* over all threads */
+#define CONNECTIONS 512    /* over all threads: a few of each of a hundred peers */
 #define IDLE_SECONDS 60    /* after which a connection that moves no byte is closed */
 #define MEMORY (16u << 10) /* of a connection, for the request's and the reply's head */
 
