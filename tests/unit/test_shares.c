@@ -217,6 +217,27 @@ static void what_only_the_dead_had_is_asked_again(void **state)
     shares_rig_close(&rig);
 }
 
+static void who_loses_its_disk_gets_its_own_answers_back(void **state)
+{
+    (void)state;
+    shares_rig_open(&rig, 320, 32);
+    shares_peer_start(&rig, 0);
+    settle();
+    shares_peer_stop(p0, SHARES_STOP_KILLED);
+    shares_peer_lose_disk(p0);
+    shares_peer_start(&rig, 0); /* nobody else has them */
+    settle();
+    assert_int_equal(shares_rig_check(&rig), 64);
+    shares_peer_start(&rig, 1);
+    settle();
+    shares_peer_stop(p0, SHARES_STOP_KILLED);
+    shares_peer_lose_disk(p0);
+    shares_peer_start(&rig, 0);
+    settle();
+    assert_int_equal(shares_rig_check(&rig), 64);
+    shares_rig_close(&rig);
+}
+
 static void what_one_of_the_living_has_is_not_asked_again(void **state)
 {
     (void)state;
@@ -379,6 +400,7 @@ int main(void)
         cmocka_unit_test(halves_that_somebody_else_finished_are_thrown_away),
         cmocka_unit_test(who_loses_its_lease_begins_again),
         cmocka_unit_test(what_only_the_dead_had_is_asked_again),
+        cmocka_unit_test(who_loses_its_disk_gets_its_own_answers_back),
         cmocka_unit_test(what_one_of_the_living_has_is_not_asked_again),
         cmocka_unit_test(who_says_that_it_has_answers_but_gives_none_is_as_good_as_dead),
         cmocka_unit_test(of_two_answers_the_one_that_is_named_counts),
