@@ -6,9 +6,11 @@
  *   done/NNNN    {"digest","by"}: the answers of the share are these; written once (txn: absent)
  *   held/NAME    {"count","bitmap","instance"}: whose answers NAME has durable (bit i % 4 of hex
  *                digit i / 4); counts only while peers/NAME or seen/NAME has that instance
- *   reopened     a count of reopened shares. Reopening is one transaction: done/NNNN and reopened
- * as read -> delete done/NNNN, put reopened, delete the prefix ready/ Every transaction also
- * compares the run's key (run_key, run_created): nothing is written for a run that has ended.
+ *   reopened     a count of reopened shares
+ *
+ * Reopening is one transaction: done/NNNN and reopened as read -> delete done/NNNN, put reopened,
+ * delete the prefix ready/. Every transaction also compares the run's key (run_key, run_created):
+ * nothing is written for a run that has ended.
  *
  * Threads: one keeps claims and tells what is finished (etcd), one fetches (exchange) and pushes
  * whole batches into the channel. The calls of `struct claims` only touch memory. */
