@@ -146,9 +146,11 @@ static void tell_members(struct fleet *fleet, const struct fleet_view *view)
                    FLEET_NAME_BYTES);
 }
 
+/* At the start etcd has as long as ever to answer. */
 static void tell_reachable(struct fleet *fleet, bool reachable)
 {
-    if (reachable == fleet->reachable_told)
+    bool young = clock_monotonic() - fleet->begun < fleet->settings.lease;
+    if (reachable == fleet->reachable_told || (!reachable && fleet->reachable_told < 0 && young))
         return;
     fleet->reachable_told = reachable;
     if (reachable)
@@ -315,7 +317,8 @@ void *agent_thread(void *argument)
     struct fleet *fleet = argument;
     struct error err;
     double least = 0, most = 0;
-    fleet->reachable_told = true;
+    fleet->reachable_told = -1;
+    fleet->begun = clock_monotonic();
     while (wait_for_change(fleet, least, most)) {
         int result = make_round(fleet, &err);
         bool busy = fleet->step.phase == FLEET_REFRESHING;

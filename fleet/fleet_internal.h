@@ -82,7 +82,8 @@ struct fleet {
     char switched_run[RUN_ID_BYTES];
     char live_told[FLEET_PEERS_LIMIT][FLEET_NAME_BYTES];
     size_t live_told_count;
-    bool reachable_told;
+    int reachable_told; /* 1, 0, -1 = nothing yet */
+    double begun;       /* when the agent was, clock_monotonic */
 };
 
 /* --- fleet.c --------------------------------------------------------------------------- */

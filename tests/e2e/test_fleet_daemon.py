@@ -33,6 +33,8 @@ def test_what_is_shown_of_a_fleet():
         fleet.start()
         a = fleet["a"]
         wait_for(lambda: a.fleet_status()["phase"] == "idle", what="a to know the fleet")
+        assert "fleet_reachable" in a.log.read_text()
+        assert "fleet_unreachable" not in a.log.read_text()  # it had no time to answer yet
         at_rest = a.fleet_status()
         assert (at_rest["run"], at_rest["live"]) == (None, 2)
         assert at_rest["current"] is True and at_rest["switch_at"] is None

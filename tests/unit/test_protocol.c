@@ -110,6 +110,10 @@ static void nothing_known_nothing_done(void **state)
     begin_run(scene);
     assert_int_equal(next(scene), PROTOCOL_REST);
     assert_int_equal(scene->step.phase, FLEET_UNREACHABLE);
+    assert_non_null(strstr(scene->step.detail, "has its name, a"));
+    peer(scene, "a")->live = false;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_non_null(strstr(scene->step.detail, "etcd does not answer"));
 }
 
 static void learned_points_are_gathered_first(void **state)
