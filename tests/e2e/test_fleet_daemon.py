@@ -1,6 +1,7 @@
 """What refreshd and refreshctl say of a fleet, and what they refuse in one."""
 
 import json
+import signal
 import subprocess
 import time
 import urllib.request
@@ -101,6 +102,28 @@ def test_a_run_of_one_peer_alone_is_warned_of_and_undone_by_the_next():
         digests = {peer["name"]: peer["digest"] for peer in b.json("peers")}
         assert digests == {"a": a.digest(), "b": b.digest()}
         fleet.wait_switched(fleet.refresh(peers="b"))
+
+
+def test_a_reload_changes_the_fleets_run_and_names_what_waits():
+    with Fleet("ab", points=1500, geocoder__rate=100) as fleet:
+        fleet.start()
+        run = fleet.refresh()
+        fleet.wait_done(1)
+        a, b = fleet
+        a.configure(geocoder__rate=40, peers__switch_delay="1s", peers__lease="3s")
+        a.process.send_signal(signal.SIGHUP)
+        for peer in fleet:
+            wait_for(lambda: 0 < peer.status()["rate"] <= 20, what="its half of the new rate")
+        told = a.log.read_text()
+        assert "config_changed section=geocoder key=rate value=\"40\" takes_effect=now" in told
+        for key, value in (("switch_delay", "1s"), ("lease", "3s")):
+            assert f"config_changed section=peers key={key} value=\"{value}\" takes_effect=restart" in told
+        a.configure(refresh__publish="tile")
+        a.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "error reload_failed" in a.log.read_text(), what="the refusal")
+        assert "[refresh] publish" in a.log.read_text()
+        b.ctl("set", "rate=0")
+        fleet.wait_switched(run)
 
 
 def test_the_plan_is_that_of_the_whole_run():
