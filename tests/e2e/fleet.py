@@ -7,13 +7,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from certificates import Certificates
 from etcd_cluster import EtcdCluster
-from harness import REFRESHCTL, SLOW, Refreshd, free_port, make_points, wait_for, write_csv
+from harness import REFRESHCTL, Refreshd, free_port, make_points, wait_for, write_csv
 from stub_geocoder import StubGeocoder
 
 WORKERS, CONCURRENCY = 2, 8
@@ -137,6 +136,11 @@ class Fleet:
             shutil.rmtree(peer.cache, ignore_errors=True)
             shutil.copytree(source, peer.cache)
 
+    def wipe(self, peer):
+        """As on a new machine: nothing is there but the cache that all began with."""
+        shutil.rmtree(peer.state)
+        self.load([peer], self.points)
+
     def __getitem__(self, name):
         return self.peers[name]
 
@@ -191,6 +195,21 @@ class Fleet:
     def done(self):
         """Point files that are done in the fleet, as etcd has it."""
         return len(self.etcd.read(f"{self.prefix}r/{self.run}/done/"))
+
+    def done_by(self, name):
+        """Of these, those that this peer asked."""
+        done = self.etcd.read(f"{self.prefix}r/{self.run}/done/")
+        return sum(json.loads(value)["by"] == name for value in done.values())
+
+    def claims(self, name):
+        """Point files that this peer has claimed and not finished."""
+        claims = self.etcd.read(f"{self.prefix}r/{self.run}/claim/")
+        return sum(value.split()[0] == name for value in claims.values())
+
+    def ready(self):
+        """What peers have prepared, by name."""
+        documents = self.etcd.read(f"{self.prefix}r/{self.run}/ready/")
+        return {key.rsplit("/", 1)[1]: json.loads(value) for key, value in documents.items()}
 
     @property
     def prefix(self):
@@ -274,8 +293,3 @@ class Fleet:
         assert all(row["outcome"] == "found" for row in entries.values())
         assert all(row["street"].endswith("v2") for row in entries.values())
         peer.ctl("cache", "verify", "--deep")
-
-
-def pause_a_moment(seconds):
-    """For faults that last a time by themselves, never to wait for something."""
-    time.sleep(seconds * SLOW)

@@ -124,10 +124,14 @@ class Refreshd:
         if self.own:
             shutil.rmtree(self.root, ignore_errors=True)
 
+    def words(self):
+        """The command that runs it."""
+        return [*self.wrapper, REFRESHD, "--config", self.config]
+
     def start(self, wait=True):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([*self.wrapper, REFRESHD, "--config", self.config],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.words(), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log)
         if wait:
             wait_for(self.answers, what="refreshd to answer")
         return self
