@@ -30,7 +30,7 @@ TEST_PACKAGES := g++ clang libclang-rt-14-dev lld libcmocka-dev clang-format cpp
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 DEB_PACKAGES := debhelper dpkg-dev lintian
 SYSTEM_PACKAGES := mmdebstrap systemd-container
-BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk \
+BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk openssl etcd-server \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd libmicrohttpd zlib gnutls libzstd
@@ -346,7 +346,7 @@ $(BUILD)/bench/%: tests/bench/%.cc $(LIBRARY)
 	$(Q)$(CXX) -std=c++17 -I. $(OPT) -g -Wall -Wextra -pthread -o $@ $< $(LIBRARY) $(LIBS)
 
 .PHONY: bench bench-programs
-bench-programs: all $(BENCH_C) $(BENCH_CXX) $(PLACES_PROGRAMS)
+bench-programs: all $(BENCH_C) $(BENCH_CXX) $(PLACES_PROGRAMS) $(BUILD)/tests/stub_geocoder
 bench: deps-bench
 	$(MAKE) -j2 bench-programs
 	REFRESHD_BUILD=$(abspath $(BUILD)) tests/bench/run.sh
@@ -357,12 +357,19 @@ demo: deps-demo
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/places/make_places
 	@REFRESHD_BUILD=$(abspath $(BUILD)) tests/demo/demo.sh
 
+.PHONY: demo-fleet
+demo-fleet: deps-demo-fleet
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/places/make_places
+	@REFRESHD_BUILD=$(abspath $(BUILD)) tests/demo/fleet.sh
+
 # --- packages, install -------------------------------------------------------------
-.PHONY: deps deps-demo deps-test deps-bench deps-deb
+.PHONY: deps deps-demo deps-demo-fleet deps-test deps-bench deps-deb
 deps:
 	@tests/install-packages.sh $(PACKAGES)
 deps-demo:
 	@tests/install-packages.sh $(PACKAGES) curl
+deps-demo-fleet:
+	@tests/install-packages.sh $(PACKAGES) curl openssl etcd-server
 deps-test:
 	@tests/install-packages.sh $(PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES) $(SYSTEM_PACKAGES)
 deps-bench:
@@ -453,6 +460,7 @@ help:
 	@echo "make            build $(BUILD)/refreshd, $(BUILD)/refreshctl and libgeocache"
 	@echo "make manuals    man pages, completions, the example configuration"
 	@echo "make demo       a refresh of a million real-looking points, killed and resumed"
+	@echo "make demo-fleet three peers share one refresh through etcd, one of them killed, and switch together"
 	@echo "make test       install what is needed, build, run every test"
 	@echo "make check-san  the tests under ASan+UBSan and under TSan"
 	@echo "make check-model  every state of the fleet's protocol, and faults of it"

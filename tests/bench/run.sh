@@ -14,6 +14,7 @@ points=${BENCH_POINTS:-10000000}
 "$here/network.sh"
 "$here/http.sh"
 "$here/http_refresh.sh"
+"$here/fleet.sh"
 
 read -r speed memory < <("$here/line.sh" "$points")
 read -r speed4 memory4 < <("$here/line.sh" $((4 * points)))
