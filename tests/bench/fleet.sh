@@ -14,9 +14,10 @@ points=${BENCH_FLEET_POINTS:-40000}
 rate=${BENCH_FLEET_RATE:-2000}
 overhead=${BENCH_FLEET_OVERHEAD:-300000}
 command -v etcd >/dev/null || { echo "fleet.sh: no etcd here, left out" >&2; exit 0; }
-rig=$(mktemp -d "${TMPDIR:-/tmp}/refreshd-bench.XXXXXX")
-# etcd waits for each fsync: its data stay in memory, as with the disk of its own that it should have.
-etcd_dir=$(mktemp -d "$( ([ -d /dev/shm ] && echo /dev/shm) || echo "$rig")/refreshd-bench.XXXXXX")
+# In memory where that can be: three servers and three etcd would have a disk each, and here share one.
+memory=${TMPDIR:-/tmp}
+[ ! -d /dev/shm ] || memory=/dev/shm
+rig=$(mktemp -d "$memory/refreshd-bench.XXXXXX")
 stub=
 # shellcheck source=tests/demo/fleet_rig.sh
 . "$here/../demo/fleet_rig.sh"
@@ -24,7 +25,7 @@ finish() {
     stop_fleet
     [ -z "$stub" ] || kill "$stub" 2>/dev/null || true
     wait 2>/dev/null || true
-    rm -rf "$rig" "$etcd_dir"
+    rm -rf "$rig"
 }
 trap finish EXIT
 line() { # name ours theirs unit

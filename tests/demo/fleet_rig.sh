@@ -31,22 +31,20 @@ make_certificates() {
     ) >"$rig/certificates.log" 2>&1 || { cat "$rig/certificates.log" >&2; return 1; }
 }
 
-# start_etcd MEMBERS: they take only clients with a certificate. Sets $endpoints; etcd_dir is where
-# their data goes.
+# start_etcd MEMBERS: they take only clients with a certificate. Sets $endpoints.
 start_etcd() {
     local count=$1 number cluster= clients=() peers=()
     local secure=(--client-cert-auth --cert-file "$rig/certificates/etcd.pem"
         --key-file "$rig/certificates/etcd.key" --trusted-ca-file "$rig/certificates/ca.pem"
         --peer-client-cert-auth --peer-cert-file "$rig/certificates/etcd.pem"
         --peer-key-file "$rig/certificates/etcd.key" --peer-trusted-ca-file "$rig/certificates/ca.pem")
-    etcd_dir=${etcd_dir:-$rig}
     for number in $(seq "$count"); do
         take_port && clients[number]=https://127.0.0.1:$port
         take_port && peers[number]=https://127.0.0.1:$port
         cluster=$cluster${cluster:+,}etcd$number=${peers[number]}
     done
     for number in $(seq "$count"); do
-        etcd --name "etcd$number" --data-dir "$etcd_dir/etcd$number" --pre-vote=true --log-level warn \
+        etcd --name "etcd$number" --data-dir "$rig/data-etcd$number" --pre-vote=true --log-level warn \
             --listen-client-urls "${clients[number]}" --advertise-client-urls "${clients[number]}" \
             --listen-peer-urls "${peers[number]}" --initial-advertise-peer-urls "${peers[number]}" \
             --initial-cluster "$cluster" "${secure[@]}" >"$rig/etcd$number.log" 2>&1 &

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harness import SLOW, free_port, wait_for
 
-FAST = "/dev/shm"  # etcd waits for each fsync, and a test's machine may have a slow disk
+FAST = "/dev/shm"  # peers and etcd wait for each fsync, and would have a disk each
 
 
 def encode(text):
@@ -170,6 +170,9 @@ class EtcdCluster:
 
     def write(self, key, value):
         self.call("/v3/kv/put", {"key": encode(key), "value": encode(value)})
+
+    def delete(self, key):
+        self.call("/v3/kv/deleterange", {"key": encode(key)})
 
     def statistics(self):
         """etcd's own figures: revision of the store, bytes of its file and of what is in use."""

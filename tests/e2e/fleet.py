@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from certificates import Certificates
-from etcd_cluster import EtcdCluster
+from etcd_cluster import FAST, EtcdCluster
 from harness import REFRESHCTL, Refreshd, free_port, make_points, wait_for, write_csv
 from stub_geocoder import StubGeocoder
 
@@ -57,7 +57,7 @@ class Fleet:
 
     def __init__(self, peers="abc", points=3000, etcd=1, tls=False, namespaces=None, stub=None,
                  point_files=POINT_FILES, lease="2s", switch_delay="500ms", seed=1, **keys):
-        self.root = Path(tempfile.mkdtemp(prefix="rd-fleet-", dir="/tmp"))
+        self.root = Path(tempfile.mkdtemp(prefix="rd-fleet-", dir=FAST if os.path.isdir(FAST) else "/tmp"))
         self.names = list(peers)
         self.points = make_points(points, seed) if isinstance(points, int) else points
         self.namespaces = namespaces
