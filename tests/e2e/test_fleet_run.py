@@ -62,7 +62,7 @@ def test_nothing_stale_is_no_run():
     with Fleet(points=200) as fleet:
         fleet.start()
         before = fleet.one_digest()
-        fleet.together(lambda peer: peer.ctl("start", "--fleet", "--older-than", "36500d"))
+        fleet.together(lambda peer: peer.ctl("start", "--fleet", "--older-than", "3650d"))
         fleet.wait_idle()
         assert fleet.one_digest() == before
         assert fleet.requests() == 0
