@@ -256,6 +256,18 @@ static size_t list_sources(const struct fleet_view *view, const struct protocol_
     return count;
 }
 
+/* The number that peers have it under, or 0. */
+static uint64_t number_of(const struct fleet_view *view, const struct pair_id *digest)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < view->peer_count; i++) {
+        const struct peer_document *document = &view->peers[i].document;
+        if (document->generation > number && digest_equal(&document->digest, digest))
+            number = document->generation;
+    }
+    return number;
+}
+
 static int fetch_generation(struct fleet *fleet, const struct fleet_view *view,
                             const struct protocol_self *self, const struct pair_id *digest,
                             uint64_t *generation, struct error *err)
@@ -266,6 +278,7 @@ static int fetch_generation(struct fleet *fleet, const struct fleet_view *view,
         .cache_directory = fleet->settings.cache_directory,
         .state_directory = fleet->settings.state_directory,
         .keep_generations = fleet->settings.keep_generations,
+        .generation = number_of(view, digest),
     };
     return catch_up(&settings, fleet->client, &sources, digest, &fleet->catching_up, generation,
                     err);

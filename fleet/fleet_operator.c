@@ -237,8 +237,34 @@ static const char *latest_run(const struct fleet_view *view, uint32_t *started_a
     return run;
 }
 
+/* That nothing began or ended since the view was read: whoever starts a run removes what was noted
+ * of the one before. */
+static void compare_latest(struct etcd_txn *txn, const struct fleet *fleet,
+                           const struct fleet_view *view)
+{
+    char key[FLEET_KEY_BYTES];
+    view_key(key, fleet->prefix, "run");
+    if (view->has_run)
+        etcd_compare_created(txn, key, view->run_created);
+    else
+        etcd_compare_absent(txn, key);
+}
+
+/* Was a start on this peer taken for the run already? 1, 0, -1. */
+static int has_asked(struct fleet *fleet, const char *key, struct error *err)
+{
+    struct etcd_range range;
+    if (etcd_get(fleet->operator_etcd, key, &range, err) != 0)
+        return -1;
+    int asked = range.count > 0;
+    etcd_range_free(&range);
+    return asked;
+}
+
+enum { JOIN_LOOK_AGAIN = 2 };
+
 /* A start that meets a run of another peer's is a start of that run, once for each peer. 1 = so it
- * is, and id says which; 0 = not; -1. */
+ * is, and id says which; 0 = not; JOIN_LOOK_AGAIN; -1. */
 static int join_latest(struct fleet *fleet, const struct fleet_view *view, char id[RUN_ID_BYTES],
                        struct error *err)
 {
@@ -250,15 +276,22 @@ static int join_latest(struct fleet *fleet, const struct fleet_view *view, char 
         return 0;
     view_run_key(key, fleet->prefix, run, "asked/%s", fleet->settings.name);
     etcd_txn_begin(&txn);
+    compare_latest(&txn, fleet, view);
     etcd_compare_absent(&txn, key);
     etcd_put(&txn, key, "true", 0);
-    int first = etcd_commit(fleet->operator_etcd, &txn, NULL, err);
-    if (first < 0 || (first == 0 && !view->has_run))
-        return first;
-    if (first == 0)
+    int result = etcd_commit(fleet->operator_etcd, &txn, NULL, err);
+    if (result < 0)
+        return -1;
+    if (result > 0) {
+        (void)snprintf(id, RUN_ID_BYTES, "%s", run);
+        return 1;
+    }
+    int asked = has_asked(fleet, key, err);
+    if (asked <= 0)
+        return asked == 0 ? JOIN_LOOK_AGAIN : -1;
+    if (view->has_run)
         return error_set(err, ERROR_STATE, "run %s is active already", run);
-    (void)snprintf(id, RUN_ID_BYTES, "%s", run);
-    return 1;
+    return 0;
 }
 
 static void add_members(struct run_document *run, const struct fleet_view *view)
@@ -372,6 +405,8 @@ static int try_start(struct fleet *fleet, const struct fleet_view *view,
     struct line_invitation invitation;
     struct run_document run;
     int joined = join_latest(fleet, view, id, err);
+    if (joined == JOIN_LOOK_AGAIN)
+        return 0;
     if (joined != 0)
         return joined;
     line_invite(parameters, &invitation);
