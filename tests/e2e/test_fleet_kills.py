@@ -73,7 +73,7 @@ def test_one_kill_at_any_moment_of_a_run(seed):
             name = rng.choice(fleet.names)
             kills.kill(name)
             time.sleep(rng.choice([0, 0.5, 3]) * SLOW)
-            fleet[name].start(wait=False)
+            fleet[name].start()
             fleet.wait_switched(run)
             again = fleet.requests() - before - len(fleet.points)
             assert 0 <= again <= kills.allowed, f"{again} asked again"

@@ -121,7 +121,7 @@ def test_two_digests_end_the_run_and_are_named():
         honest = next(iter(fleet.ready().values()))["digest"]
         fleet.etcd.write(f"{fleet.prefix}r/{run}/ready/c", json.dumps({"digest": "5" * 32}))
         for name in "ab":
-            last = fleet[name].wait_state("idle", seconds=20)["last_run"]
+            last = fleet[name].wait_state("idle", "failed", seconds=20)["last_run"]
             assert (last["run"], last["result"]) == (run, "failed"), last
             reason = last.get("reason") or fleet[name].log.read_text()
             assert honest in reason and "5" * 32 in reason, reason
@@ -135,7 +135,7 @@ def test_two_digests_end_the_run_and_are_named():
 @pytest.mark.parametrize("words", [["retry"], ["tiles"]])
 def test_a_part_of_the_points(words):
     """Parameters of a start are the run's, on every peer."""
-    with Fleet(points=1200) as fleet:
+    with Fleet(points=1200, refresh__max_failed="100%") as fleet:
         fleet.start()
         rows = [row for row in fleet["a"].manifest()["tiles"] if row["entries"] > 0]
         if words == ["tiles"]:
