@@ -397,6 +397,17 @@ static int put_run(struct fleet *fleet, const struct fleet_view *view,
     return etcd_commit(fleet->operator_etcd, &txn, NULL, err);
 }
 
+/* The run whose failures are asked again: the last that ended here. */
+static int name_retried(struct fleet *fleet, struct run_document *run, struct error *err)
+{
+    struct line_status status;
+    line_status(fleet->line, &status);
+    memcpy(run->retry_of, status.last_run.id, sizeof run->retry_of);
+    if (run->retry_of[0] == '\0')
+        return error_set(err, ERROR_STATE, "no run has ended yet whose failures could be retried");
+    return 0;
+}
+
 /* 1 = *id is the run's name or *nothing, 0 = look again, -1. */
 static int try_start(struct fleet *fleet, const struct fleet_view *view,
                      const struct run_parameters *parameters, char id[RUN_ID_BYTES], bool *nothing,
@@ -420,14 +431,8 @@ static int try_start(struct fleet *fleet, const struct fleet_view *view,
     if (*nothing)
         return 1;
     describe(fleet, view, &invitation, &run);
-    if (parameters->retry_failed) {
-        (void)pthread_mutex_lock(&fleet->lock);
-        memcpy(run.retry_of, fleet->self.ended_run, sizeof run.retry_of);
-        (void)pthread_mutex_unlock(&fleet->lock);
-        if (run.retry_of[0] == '\0')
-            return error_set(err, ERROR_STATE,
-                             "no run has ended yet whose failures could be retried");
-    }
+    if (parameters->retry_failed && name_retried(fleet, &run, err) != 0)
+        return -1;
     memcpy(id, run.id, sizeof run.id);
     int made = put_run(fleet, view, &run, err);
     if (made > 0)
