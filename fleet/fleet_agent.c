@@ -54,6 +54,15 @@ static int look_at_cache(struct fleet *fleet, struct protocol_self *self, struct
     return 0;
 }
 
+/* What was seen of the cache holds, also when the rest of the round fails. */
+static void keep_seen(struct fleet *fleet, const struct protocol_self *self)
+{
+    (void)pthread_mutex_lock(&fleet->lock);
+    fleet->self.has_generation = self->has_generation;
+    fleet->self.digest = self->digest;
+    (void)pthread_mutex_unlock(&fleet->lock);
+}
+
 static void look_at_line(struct fleet *fleet, const struct line_status *status,
                          struct protocol_self *self)
 {
@@ -221,7 +230,10 @@ static int look(struct fleet *fleet, struct protocol_self *self, struct line_sta
     self->member = membership_lease(fleet->membership) != 0;
     line_status(fleet->line, status);
     take_figures(fleet);
-    if (look_at_cache(fleet, self, err) != 0 || agent_peers(fleet, view, err) != 0)
+    if (look_at_cache(fleet, self, err) != 0)
+        return -1;
+    keep_seen(fleet, self);
+    if (agent_peers(fleet, view, err) != 0)
         return -1;
     look_at_line(fleet, status, self);
     tell_members(fleet, view);

@@ -62,7 +62,7 @@ class Fleet:
         self.points = make_points(points, seed) if isinstance(points, int) else points
         self.namespaces = namespaces
         self.etcd_members = etcd
-        self.tls = tls  # between peers it is always there; here: to etcd
+        self.tls = tls or namespaces is not None  # between peers it is always there; here: to etcd
         self.stub_options = {"delay": 20, "version": 2, **(stub or {})}
         self.keys = {"refresh__point_files": point_files, "refresh__workers": WORKERS,
                      "geocoder__concurrency": CONCURRENCY, "gate__max_country_changed": "100%",
