@@ -112,6 +112,7 @@ def test_only_reading(fleet):
         assert reply.split(b" ", 2)[1] in (b"405", b"404", b"400"), reply[:200]
 
 
+@pytest.mark.long(25)
 def test_a_peer_that_nobody_can_fetch_from_says_so_and_holds_nobody_up_when_it_is_gone():
     """b's certificate is by another authority, and etcd takes it all the same: the others can't fetch
     what it has, nor it what they have."""

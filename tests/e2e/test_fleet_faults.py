@@ -15,6 +15,7 @@ from namespaces import Namespaces
 LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
+@pytest.mark.long(60)
 def test_30_percent_of_all_packets_are_lost():
     with Namespaces(["a", "b", "c", "geocoder", "etcd0"]) as network, \
             Fleet(points=600, etcd=1, namespaces=network, lease="10s", point_files=32) as fleet:

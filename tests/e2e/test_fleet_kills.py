@@ -35,6 +35,7 @@ class Kills:
         assert again <= self.allowed
 
 
+@pytest.mark.long(30)
 def test_twenty_kills_over_one_run():
     """Peers are killed and started at random times; sometimes two or all of them are down."""
     with Fleet(points=12_000, point_files=256, etcd=3, stub={"delay": 40}) as fleet:

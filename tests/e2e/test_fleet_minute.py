@@ -4,6 +4,8 @@ since they mostly wait."""
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from fleet import Fleet
 from harness import SLOW, wait_for
 from namespaces import Namespaces
@@ -76,6 +78,7 @@ def minute(fault):
         return again, allowed
 
 
+@pytest.mark.long(90)
 def test_a_minute_without_quorum_and_with_a_peer_cut_off():
     faults = [quorum_lost, quorum_hangs, cut_both_ways, cut_deaf, cut_mute]
     with ThreadPoolExecutor(len(faults)) as pool:
