@@ -92,7 +92,7 @@ static int append_fleet(const cJSON *fleet, struct buffer *out, struct error *er
     if (append_format(out, err, "fleet       %s, %.0f live", member_text(fleet, "phase"),
                       member_number(fleet, "live")) != 0)
         return -1;
-    if (member_text(fleet, "run")[0] != '\0' &&
+    if (member_number(fleet, "members") > 0 &&
         append_format(out, err, ", %.0f of %.0f ready", member_number(fleet, "ready"),
                       member_number(fleet, "members")) != 0)
         return -1;
