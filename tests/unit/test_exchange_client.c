@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -239,6 +240,19 @@ static void a_directory_that_is_gone_is_not_missing_at_the_peer(void **state)
                  ERROR_IO);
 }
 
+static void a_full_disk_is_said(void **state)
+{
+    const char *const from[] = {fetch_rig.peer.address, NULL};
+    (void)state;
+    if (mount("tmpfs", fetch_rig.directory, "tmpfs", 0, "size=64k") != 0)
+        skip();
+    int result = fetch_rig_learned(from);
+    assert_int_equal(umount2(fetch_rig.directory, MNT_DETACH), 0);
+    assert_error(result, ERROR_DISK_FULL);
+    assert_non_null(strstr(fetch_rig.err.message, "set.csv.part"));
+    assert_fetched(fetch_rig_learned(from));
+}
+
 static void a_digest_of_a_file_is_that_of_its_bytes(void **state)
 {
     struct pair_id digest;
@@ -306,6 +320,7 @@ int main(void)
         TEST(a_part_that_is_too_long_is_forgotten),
         TEST(a_link_is_not_followed),
         TEST(a_directory_that_is_gone_is_not_missing_at_the_peer),
+        TEST(a_full_disk_is_said),
         TEST(a_digest_of_a_file_is_that_of_its_bytes),
         TEST(an_interrupt_ends_a_fetch_at_once),
     };
