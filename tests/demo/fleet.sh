@@ -10,6 +10,7 @@ rig=$build/demo-fleet
 points=${DEMO_POINTS:-600000}
 rate=${DEMO_RATE:-30000}
 names=(a b c)
+starts=()
 bold=
 plain=
 if [ -t 1 ]; then
@@ -52,13 +53,13 @@ done_files() {
     ctl a --json peers | grep -o '"point_files_done": *[0-9]*' | awk -F: '{n += $2} END {print n + 0}'
 }
 
-# watch_until COUNT: a line each second until so many point files are done.
+# watch_until COUNT: a line now and then until so many point files are done.
 watch_until() {
     local begun=$SECONDS all
     while all=$(done_files) && [ "$all" -lt "$1" ]; do
         progress "$all"
         [ $((SECONDS - begun)) -lt 300 ] || { ctl a status >&2; return 1; }
-        sleep 1
+        sleep 2
     done
     progress "$all"
 }
@@ -67,7 +68,7 @@ progress() {
     printf '  %3d s  %3d %% of the point files are done, asked by: %s\n' $((SECONDS - started)) \
         $(($1 * 100 / 512)) "$(ctl a --json peers |
             grep -oE '"(name|point_files_done)": *("[^"]*"|[0-9]+)' | sed 's/.*: *//' | paste -sd' \n' |
-            awk '{gsub(/"/, "", $1); printf "%s%s %d", NR > 1 ? ", " : "", $1, $2}')"
+            awk '{gsub(/"/, "", $1); printf "%s%s %d", separator, $1, $2; separator = ", "}')"
 }
 
 # wait_switched: until every peer serves what the run made.
@@ -112,7 +113,7 @@ show_sample
 say "2. \`refreshctl start --fleet\` on all three at once, as cron would: one run (at $rate points/s together)"
 for name in "${names[@]}"; do
     ctl "$name" start --fleet >"$rig/$name/started" &
-    starts[${#starts[@]}]=$!
+    starts+=($!)
 done
 wait "${starts[@]}"
 started=$SECONDS
@@ -138,7 +139,7 @@ ctl a status | head -4
 wait_switched
 for name in "${names[@]}"; do
     printf '  %s  digest %s  switched at %s\n' "$name" "$(digest "$name")" \
-        "$(date -d "@$(switched_at "$name")" '+%H:%M:%S.%N')"
+        "$(date -d "@$(switched_at "$name")" '+%H:%M:%S.%6N')"
 done
 skew=$(for name in "${names[@]}"; do switched_at "$name"; done | spread)
 echo "  between the first switch and the last: $skew ms"
