@@ -75,7 +75,7 @@ def test_configurations_shown_are_good(tmp_path):
     for number, block in enumerate(shown):
         path, key = tmp_path / f"{number}.conf", tmp_path / "key"
         key.write_text("key\n")
-        path.write_text(block.replace("/etc/refreshd/key", str(key)))
+        path.write_text(re.sub(r"/etc/refreshd/\S+", str(key), block))
         checked = subprocess.run([BUILD / "refreshd", "--config", path, "--check-config"],
                                  capture_output=True, text=True, timeout=60)
         assert checked.returncode == 0, f"{block}: {checked.stderr}"
