@@ -104,6 +104,29 @@ def test_a_run_of_one_peer_alone_is_warned_of_and_undone_by_the_next():
         fleet.wait_switched(fleet.refresh(peers="b"))
 
 
+def test_a_peer_that_is_left_out_says_so_and_catches_up():
+    with Fleet("abc", points=900) as fleet:
+        fleet.start()
+        b = fleet["b"]
+        b.ctl("start", "--rate", 5)
+        b.wait_state("refreshing")
+        own = b.status()["run"]
+        run = fleet.refresh("--rate", "300", peers="a")
+        wait_for(lambda: b.fleet_status()["phase"] == "left_out", what="b to be left out")
+        assert f"busy with run {own}" in b.fleet_status()["detail"]
+        assert b.status()["run"] == own
+        waited = b.ctl("start", "--fleet", "--wait", check=False)
+        assert waited.returncode == 1, waited
+        assert f"run {run} is over, and was not finished here" in waited.stdout
+        assert fleet["a"].manifest()["run"] == fleet["c"].manifest()["run"] == run
+        assert "not its generation here" in b.ctl("status").stdout
+        assert b.status()["fleet"]["current"] is False
+        b.ctl("cancel")  # its own, which was in the way
+        fleet.wait_switched(run)
+        told = b.log.read_text()
+        assert "fleet_left_out" in told and "fleet_caught_up" in told
+
+
 def test_a_reload_changes_the_fleets_run_and_names_what_waits():
     with Fleet("ab", points=1500, geocoder__rate=100) as fleet:
         fleet.start()
