@@ -123,8 +123,8 @@ def test_a_peer_that_is_left_out_says_so_and_catches_up():
         assert b.status()["fleet"]["current"] is False
         b.ctl("cancel")  # its own, which was in the way
         fleet.wait_switched(run)
-        told = b.log.read_text()
-        assert "fleet_left_out" in told and "fleet_caught_up" in told
+        wait_for(lambda: "fleet_caught_up" in b.log.read_text(), what="it to be told")
+        assert "fleet_left_out" in b.log.read_text()
 
 
 def test_a_reload_changes_the_fleets_run_and_names_what_waits():
