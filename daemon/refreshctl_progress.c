@@ -96,7 +96,8 @@ static int append_fleet(const cJSON *fleet, struct buffer *out, struct error *er
         append_format(out, err, ", %.0f of %.0f ready", member_number(fleet, "ready"),
                       member_number(fleet, "members")) != 0)
         return -1;
-    if (cJSON_IsFalse(member(fleet, "current")) &&
+    bool switching = strcmp(member_text(fleet, "phase"), "switching") == 0;
+    if (cJSON_IsFalse(member(fleet, "current")) && !switching &&
         append_format(out, err, ", not its generation here") != 0)
         return -1;
     return append_format(out, err, "%s%s\n", detail[0] != '\0' ? ": " : "", detail);

@@ -10,7 +10,6 @@ struct catch_up_settings {
     const char *cache_directory;
     const char *state_directory; /* what is fetched waits under STATE/fleet/catch_up */
     unsigned keep_generations;
-    uint64_t generation; /* the number that it has elsewhere, taken where that is free; 0 = none */
 };
 
 struct catch_up_progress {

@@ -167,8 +167,6 @@ static int copy_manifest(struct catch_up_plan *plan, const struct manifest *thei
     if (generation < theirs->generation) /* where it is free, the number that the others have */
         generation = theirs->generation;
     plan->manifest->generation = generation;
-    if (plan->settings->generation > generation)
-        plan->manifest->generation = plan->settings->generation;
     for (uint32_t tile = 0; tile < grid_tiles(theirs->grid); tile++)
         plan->manifest->tiles[tile].built = 0;
     return 0;

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "fleet/gather.h"
 
-#define END_WAIT 0.1 /* seconds between looks while the line ends a run */
+#define LONGEST_ROW 65536 /* bytes of a learned point as CSV */
+#define END_WAIT 0.1      /* seconds between looks while the line ends a run */
 
 static double wall_clock(void)
 {
@@ -256,18 +257,6 @@ static size_t list_sources(const struct fleet_view *view, const struct protocol_
     return count;
 }
 
-/* The number that peers have it under, or 0. */
-static uint64_t number_of(const struct fleet_view *view, const struct pair_id *digest)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < view->peer_count; i++) {
-        const struct peer_document *document = &view->peers[i].document;
-        if (document->generation > number && digest_equal(&document->digest, digest))
-            number = document->generation;
-    }
-    return number;
-}
-
 static int fetch_generation(struct fleet *fleet, const struct fleet_view *view,
                             const struct protocol_self *self, const struct pair_id *digest,
                             uint64_t *generation, struct error *err)
@@ -278,7 +267,6 @@ static int fetch_generation(struct fleet *fleet, const struct fleet_view *view,
         .cache_directory = fleet->settings.cache_directory,
         .state_directory = fleet->settings.state_directory,
         .keep_generations = fleet->settings.keep_generations,
-        .generation = number_of(view, digest),
     };
     return catch_up(&settings, fleet->client, &sources, digest, &fleet->catching_up, generation,
                     err);
@@ -328,6 +316,19 @@ static int gather(struct fleet *fleet, const struct fleet_view *view,
     return put_text(fleet, &txn, key, text, 0, err);
 }
 
+/* Bytes that a set may have at most: its peer says how many entries it holds. */
+static uint64_t set_limit(const struct fleet_view *view, const struct pair_id *digest)
+{
+    uint64_t entries = 0;
+    for (size_t i = 0; i < view->peer_count; i++) {
+        const struct view_peer *peer = &view->peers[i];
+        if (peer->has_learned && digest_equal(&peer->learned.digest, digest) &&
+            peer->learned.entries > entries)
+            entries = peer->learned.entries;
+    }
+    return (entries + 1) * LONGEST_ROW;
+}
+
 static int fetch_set(struct fleet *fleet, const struct fleet_view *view,
                      const struct protocol_self *self, const struct pair_id *digest,
                      struct error *err)
@@ -339,8 +340,8 @@ static int fetch_set(struct fleet *fleet, const struct fleet_view *view,
         return 0;
     if (gather_path(fleet->settings.state_directory, digest, &path, err) != 0)
         return -1;
-    int result = exchange_fetch_learned(fleet->client, &sources, view->run.id, digest, UINT64_MAX,
-                                        path, err);
+    int result = exchange_fetch_learned(fleet->client, &sources, view->run.id, digest,
+                                        set_limit(view, digest), path, err);
     free(path);
     return result;
 }

@@ -100,7 +100,7 @@ static void carry_out(const struct fleet_view *view, const struct protocol_self 
     if (of_it && self->waiting && same(&self->prepared, &current->digest))
         act(step, PROTOCOL_SWITCH, FLEET_SWITCHING, "%s", "");
     else if (of_it && self->publishing && !self->waiting)
-        act(step, PROTOCOL_REST, FLEET_SWITCHING, "the generation is prepared once more");
+        act(step, PROTOCOL_REST, FLEET_SWITCHING, "%s", ""); /* it renames, or prepares once more */
     else if (self->line_active && self->line_shared)
         act(step, PROTOCOL_END_LINE, FLEET_CATCHING_UP,
             "the fleet switched without this peer; it catches up");
