@@ -1,11 +1,13 @@
 /* What the line shows of itself. */
 #include "stages/line_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BUSY_ENOUGH 0.5 /* a station busier than that may be called the bottleneck */
 #define PACE_KEPT 0.8   /* who keeps so much of the pace is held up by nothing else */
+#define SAMPLES_LATELY 4
 
 const char *const line_state_names[LINE_STATES] = {
     "idle", "snapshot", "refreshing", "paused", "held", "publishing", "failed",
@@ -36,9 +38,11 @@ static const struct sample *newest_sample(const struct line *line)
     return &line->samples[(line->sample_next + SAMPLES - 1) % SAMPLES];
 }
 
-static const struct sample *oldest_sample(const struct line *line)
+/* The sample that many before the newest, or the oldest. */
+static const struct sample *earlier_sample(const struct line *line, unsigned back)
 {
-    return &line->samples[(line->sample_next + SAMPLES - line->sample_count) % SAMPLES];
+    unsigned from = back < line->sample_count ? back + 1 : line->sample_count;
+    return &line->samples[(line->sample_next + SAMPLES - from) % SAMPLES];
 }
 
 /* The lock is held. */
@@ -79,15 +83,21 @@ static double occupancy(struct line *line)
     return share < 1 ? share : 1;
 }
 
+static double answered_per_second(const struct sample *old, const struct sample *new)
+{
+    /* Answers may have been taken back. */
+    double answered = new->answered > old->answered ? (double)(new->answered - old->answered) : 0;
+    return answered / (new->time - old->time);
+}
+
 static void fill_rates(struct line *line, struct line_status *status)
 {
     if (line->sample_count < 2)
         return;
-    const struct sample *old = oldest_sample(line);
+    const struct sample *old = earlier_sample(line, SAMPLES);
     const struct sample *new = newest_sample(line);
     double seconds = new->time - old->time;
-    if (new->answered > old->answered) /* answers may have been taken back */
-        status->points_per_second = (double)(new->answered - old->answered) / seconds;
+    status->points_per_second = answered_per_second(old, new);
     status->requests_per_second = (double)(new->sent - old->sent) / seconds;
     for (size_t i = 0; i < STATION_COUNT; i++) {
         unsigned threads = atomic_load(&line->meters[i].threads);
@@ -100,7 +110,16 @@ static void fill_rates(struct line *line, struct line_status *status)
         status->stations[STATION_GEOCODE].busy = places;
 }
 
-static enum station bottleneck(const struct line_status *status)
+/* Is the pace all that holds the workers up, now or over the last seconds? */
+static bool keeps_pace(const struct line *line, const struct line_status *status)
+{
+    if (status->rate <= 0 || line->sample_count < 2)
+        return false;
+    double lately = answered_per_second(earlier_sample(line, SAMPLES_LATELY), newest_sample(line));
+    return fmax(lately, status->points_per_second) >= PACE_KEPT * status->rate;
+}
+
+static enum station bottleneck(const struct line_status *status, bool paced)
 {
     if (status->run.id[0] != '\0' && status->run.phase == PHASE_SNAPSHOT)
         return STATION_SNAPSHOT;
@@ -110,7 +129,7 @@ static enum station bottleneck(const struct line_status *status)
     bool asking = settled_points(&status->run.counts) < status->run.counts.selected;
     if (status->state == LINE_REFRESHING && !asking)
         return STATION_REBUILD;
-    if (status->rate > 0 && status->points_per_second >= PACE_KEPT * status->rate)
+    if (paced)
         return STATION_GEOCODE;
     for (enum station i = STATION_WRITE; i <= STATION_REBUILD; i++) {
         if (status->stations[i].busy > BUSY_ENOUGH &&
@@ -264,7 +283,8 @@ void line_status(struct line *line, struct line_status *status)
     } else if (status->state == LINE_FAILED) {
         (void)snprintf(status->reason, sizeof status->reason, "%s", line->last_run.reason);
     }
+    bool paced = line->active && line->working && keeps_pace(line, status);
     (void)pthread_mutex_unlock(&line->lock);
     fill_forecast(status);
-    status->bottleneck = bottleneck(status);
+    status->bottleneck = bottleneck(status, paced);
 }

@@ -236,6 +236,7 @@ static int agree(void *context, const struct run_record *run, const struct pair_
     if (wait_while(&rig->undecided, control, err) != 0)
         return -1;
     *out = rig->agreement;
+    atomic_fetch_add(&rig->decided, 1);
     return 0;
 }
 

@@ -34,7 +34,7 @@ struct coordination_rig {
                       struct error *err);
 
     /* Noted. */
-    _Atomic unsigned prepared, opened, freed, agreed, switched, frozen, snapshots;
+    _Atomic unsigned prepared, opened, freed, agreed, decided, switched, frozen, snapshots;
     _Atomic unsigned committed[RIG_SHARES_LIMIT];
     struct pair_id snapshot, digest, switched_digest;
     double switched_at;

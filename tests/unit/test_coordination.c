@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,6 +60,20 @@ static void wait_asked(const struct bench *bench, unsigned count)
     }
 }
 
+/* Wait until the status has these words in its reason, or a pace between the two. */
+static void wait_status(const struct bench *bench, const char *words, double least, double most)
+{
+    struct line_status status;
+    double end = clock_monotonic() + PATIENCE;
+    do {
+        if (clock_monotonic() > end)
+            fail_msg("waited for %s%.3g at %.3g (%s)", words, least, status.rate, status.reason);
+        usleep(1000);
+        line_status(bench->line, &status);
+    } while (strstr(status.reason, words) == NULL || status.rate < least || status.rate > most);
+    assert_int_equal(status.state, LINE_REFRESHING);
+}
+
 static void alone_nothing_is_asked_of_anybody(void **state)
 {
     (void)state;
@@ -96,18 +111,12 @@ static void the_pace_is_part_of_the_rate(void **state)
     bench.coordination.pace = 0.25;
     rig_start(bench.rig, bench.line);
     wait_asked(&bench, 20);
+    wait_status(&bench, "", 99, 101);
     line_status(bench.line, &status);
-    assert_true(status.rate > 99 && status.rate < 101);
     assert_true(status.run.parameters.rate == 400);
     bench.coordination.pace = 0.5;
     line_repace(bench.line);
-    double end = clock_monotonic() + PATIENCE;
-    do {
-        assert_true(clock_monotonic() < end);
-        line_status(bench.line, &status);
-        usleep(1000);
-    } while (status.rate < 199);
-    assert_true(status.rate < 201);
+    wait_status(&bench, "", 199, 201);
     struct line_change change = {.rate = 0, .finish_within = -1, .workers = -1, .concurrency = -1};
     assert_int_equal(line_set(bench.line, &change, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
@@ -128,9 +137,7 @@ static void the_pace_is_part_of_the_deadline(void **state)
     bench.coordination.pace = 0.1;
     rig_start(bench.rig, bench.line);
     rig_wait_for(&bench.coordination.opened, 1);
-    usleep(200000);
-    line_status(bench.line, &status);
-    assert_true(status.rate > 2.8 && status.rate < 5);
+    wait_status(&bench, "", 2.8, 9);
     bench.coordination.pace = 1;
     line_repace(bench.line);
     struct line_change change = {.rate = -1, .finish_within = 1, .workers = -1, .concurrency = -1};
@@ -152,11 +159,9 @@ static void without_a_part_nothing_is_asked(void **state)
         bench.coordination.pace = 0;
         rig_start(bench.rig, bench.line);
         rig_wait_for(&bench.coordination.opened, 1);
-        usleep(400000);
+        wait_status(&bench, "nothing may be asked now", 0, INFINITY);
+        usleep(300000);
         assert_int_equal(asked(&bench), 0);
-        line_status(bench.line, &status);
-        assert_int_equal(status.state, LINE_REFRESHING);
-        assert_non_null(strstr(status.reason, "nothing may be asked now"));
         line_progress(bench.line, &progress);
         assert_false(progress.due);
         bench.coordination.pace = 1;

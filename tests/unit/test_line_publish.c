@@ -14,6 +14,7 @@
 #include "cachefmt/generation.h"
 #include "tests/unit/coordination_rig.h"
 #include "tests/unit/line_rig.h"
+#include "tests/unit/patience.h"
 
 #define COUNT 300
 
@@ -218,9 +219,9 @@ static void a_decided_switch_happens_in_spite_of_wishes(void **state)
     for (int cancel = 0; cancel < 2; cancel++) {
         set_up(&bench);
         begin_undecided(&bench);
-        bench.coordination.agreement.when = clock_monotonic() + 0.8;
+        bench.coordination.agreement.when = clock_monotonic() + 2 * SLOW;
         bench.coordination.undecided = false;
-        usleep(300000); /* agree has returned */
+        rig_wait_for(&bench.coordination.decided, 1);
         assert_int_equal(
             cancel ? line_cancel(bench.line, &err) : line_pause(bench.line, "too late", &err), 0);
         rig_wait(bench.line, LINE_IDLE, &status);
@@ -241,7 +242,7 @@ static void an_end_before_it_puts_it_off(void **state)
     begin_undecided(&bench);
     bench.coordination.agreement.when = clock_monotonic() + 3600;
     bench.coordination.undecided = false;
-    usleep(300000);
+    rig_wait_for(&bench.coordination.decided, 1);
     double from = clock_monotonic();
     rig_line_close(bench.rig);
     assert_true(clock_monotonic() - from < 5);
