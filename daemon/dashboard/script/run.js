@@ -41,7 +41,7 @@ function fleetNoticeOf(fleet) {
     if (fleet === undefined) return null;
     if (fleet.phase === "unreachable") return { tone: "warn", title: "etcd can't be reached", text };
     if (fleet.phase === "left_out") return { tone: "bad", title: "Left out of the fleet's run", text };
-    if (!fleet.current)
+    if (!fleet.current && fleet.phase !== "switching")
         return { tone: "warn", title: "Not the fleet's generation", text };
     return null;
 }
@@ -90,6 +90,8 @@ function headlineOf(status) {
         return ["Exchanging learned points", "with the other peers"];
     if (status.run !== null && status.fleet?.phase === "ready")
         return ["Ready to switch", `${status.fleet.ready} of ${status.fleet.members} peers are`];
+    if (status.run !== null && status.fleet?.phase === "switching")
+        return ["Switching over", `at ${clockSeconds.format(1000 * status.fleet.switch_at)}`];
     if (status.run !== null && status.state === "snapshot") return ["Collecting points", ""];
     if (status.run !== null)
         return [
