@@ -15,8 +15,9 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "tests/unit/patience.h"
 
-#define LONGEST_WAIT 20000 /* milliseconds until a test gives up */
+#define LONGEST_WAIT ((int)(PATIENCE * 1000)) /* milliseconds until a test gives up */
 
 struct http_settings http_rig_settings(const struct http_path *paths)
 {

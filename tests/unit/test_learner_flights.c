@@ -148,9 +148,12 @@ static void memory_is_bounded(void **state)
     struct learner_wait *waits = calloc(COUNT, sizeof *waits);
     unsigned failed = 0, timeouts = 0;
     assert_non_null(waits);
+    double timeout = SANITIZED ? 4 : 1;
     learner_rig_open(&rig, 60000, 1);
+    double began = clock_monotonic();
     for (unsigned i = 0; i < COUNT; i++)
-        learner_wait_begin(&rig, &waits[i], i, 1);
+        learner_wait_begin(&rig, &waits[i], i, timeout);
+    bool all_at_once = clock_monotonic() - began < timeout;
     assert_true(learner_pending(rig.learner) <= 16384);
     for (unsigned i = 0; i < COUNT; i++) {
         enum fetch_result result = learner_wait_end(&waits[i]);
@@ -158,7 +161,9 @@ static void memory_is_bounded(void **state)
         timeouts += result == FETCH_TIMEOUT;
     }
     assert_int_equal(failed + timeouts, COUNT);
-    assert_in_range(failed, COUNT - 16384, COUNT - 10000);
+    assert_true(failed <= COUNT - 10000);
+    if (all_at_once)
+        assert_true(failed >= COUNT - 16384);
     free(waits);
     /* Points that nobody waits for make way. */
     double end = clock_monotonic() + PATIENCE;

@@ -61,7 +61,7 @@ static void a_paused_run_shows_what_it_showed_while_it_worked(void **state)
     struct rig *rig = rig_open(COUNT);
     rig->geocoder.distant = true;
     rig->geocoder.latency_ms = 5;
-    rig->parameters.rate = 500;
+    rig->parameters.rate = 100;
     struct line *line = rig_line(rig);
     assert_int_equal(line_tiles(line, &(struct line_tiles){0}, &err), 0);
     rig_start(rig, line);
