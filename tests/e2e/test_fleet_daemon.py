@@ -99,8 +99,9 @@ def test_a_run_of_one_peer_alone_is_warned_of_and_undone_by_the_next():
         assert "warning run_alone run=" in a.log.read_text()
         a.wait_state("idle")
         assert a.digest() != b.digest()
-        digests = {peer["name"]: peer["digest"] for peer in b.json("peers")}
-        assert digests == {"a": a.digest(), "b": b.digest()}
+        own = {"a": a.digest(), "b": b.digest()}
+        wait_for(lambda: {peer["name"]: peer["digest"] for peer in b.json("peers")} == own,
+                 what="b to hear of it")
         fleet.wait_switched(fleet.refresh(peers="b"))
 
 
