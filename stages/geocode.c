@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thread.h"
+
 static unsigned wanted_workers(const struct geocode_pool *pool)
 {
     unsigned wanted = atomic_load(&pool->parts.control->workers);
@@ -25,11 +27,10 @@ static int start_worker(struct geocode_pool *pool, unsigned index, struct error 
     }
     worker->state = WORKER_RUNNING;
     pulse_beat(&worker->pulse);
-    int failure = pthread_create(&worker->thread, NULL, worker_thread, worker);
-    if (failure != 0) {
+    if (thread_start(&worker->thread, "geocode", worker_thread, worker, err) != 0) {
         worker_close(worker);
         free(worker);
-        return error_io(err, failure, "start a thread for", "a worker");
+        return -1;
     }
     pool->workers[index] = worker;
     atomic_fetch_add(&pool->parts.meter->threads, 1);

@@ -414,7 +414,6 @@ void *worker_thread(void *argument)
 {
     struct worker *worker = argument;
     struct geocode_pool *pool = worker->pool;
-    (void)pthread_setname_np(pthread_self(), "geocode");
     (void)uv_timer_start(&worker->tick, ticked, TICK_MS, TICK_MS);
     do {
         (void)uv_idle_start(&worker->idle, idle_turn);

@@ -299,7 +299,6 @@ void *conductor_thread(void *argument)
     struct error err;
     enum wish wish;
     bool save;
-    (void)pthread_setname_np(pthread_self(), "conductor");
     (void)nice(line->settings.niceness); /* on Linux: of this thread and those that it starts */
     while ((wish = next_wish(line, &save)) != WISH_CLOSE) {
         if (save && run_save(line, &err) != 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/durable.h"
+#include "base/thread.h"
 #include "cachefmt/generation.h"
 
 void line_look(struct line *line)
@@ -209,11 +210,8 @@ int line_open(struct line **out, const struct line_settings *settings, struct er
     if (check_manifest(settings->cache_directory, err) != 0 || open_ledger(line, err) != 0 ||
         find_run(line, err) != 0)
         goto fail;
-    int failure = pthread_create(&line->conductor, NULL, conductor_thread, line);
-    if (failure != 0) {
-        error_io(err, failure, "start a thread for", "the line");
+    if (thread_start(&line->conductor, "conductor", conductor_thread, line, err) != 0)
         goto fail;
-    }
     *out = line;
     return 0;
 fail:

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/thread.h"
 #include "stages/publish.h"
 #include "stages/rebuild.h"
 
@@ -100,7 +101,6 @@ static void *rebuild_thread(void *argument)
     struct line *line = refresh->line;
     struct error err;
     uint32_t tile;
-    (void)pthread_setname_np(pthread_self(), "rebuild");
     while (!control_ending(&line->control) && (tile = next_tile(refresh)) != NO_TILE) {
         if (rebuild_one(refresh, tile, &err) != 0) {
             if (err.code != ERROR_CANCELED)
@@ -118,10 +118,9 @@ int rebuild_start(struct refresh *refresh, struct error *err)
 {
     struct meter *meter = &refresh->line->meters[STATION_REBUILD];
     atomic_fetch_add(&meter->threads, 1);
-    int failure = pthread_create(&refresh->rebuild_thread, NULL, rebuild_thread, refresh);
-    if (failure != 0) {
+    if (thread_start(&refresh->rebuild_thread, "rebuild", rebuild_thread, refresh, err) != 0) {
         atomic_fetch_sub(&meter->threads, 1);
-        return error_io(err, failure, "start a thread for", "the rebuild");
+        return -1;
     }
     refresh->rebuild_started = true;
     return 0;

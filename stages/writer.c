@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "stages/pointfile.h"
 #include "stages/share_answers.h"
 
@@ -251,7 +252,6 @@ static int catch_up(struct writer *writer, struct error *err)
 static void *writer_thread(void *argument)
 {
     struct writer *writer = argument;
-    (void)pthread_setname_np(pthread_self(), "writer");
     pulse_beat(writer->settings.pulse);
     if (catch_up(writer, &writer->error) != 0 || write_until_closed(writer, &writer->error) != 0) {
         writer->failed = true;
@@ -290,11 +290,10 @@ int writer_start(struct writer **out, const struct writer_settings *settings,
         return -1;
     }
     atomic_fetch_add(&meter->threads, 1);
-    int failure = pthread_create(&writer->thread, NULL, writer_thread, writer);
-    if (failure != 0) {
+    if (thread_start(&writer->thread, "writer", writer_thread, writer, err) != 0) {
         atomic_fetch_sub(&meter->threads, 1);
         free_writer(writer);
-        return error_io(err, failure, "start a thread for", "the writer");
+        return -1;
     }
     *out = writer;
     return 0;
