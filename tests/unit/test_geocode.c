@@ -494,6 +494,23 @@ static void committed_answers_are_not_asked_for(void **state)
     tear_down(bench);
 }
 
+/* Somebody else's answers to a share come between its claim and its opening. */
+static void a_share_that_is_answered_meanwhile_needs_no_file(void **state)
+{
+    (void)state;
+    struct bench *bench = set_up(4);
+    unsigned most;
+    char *path = point_file_path(bench->rig->points, 1);
+    rig_commit(bench->rig, &bench->run, 500, 1000);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    start(bench);
+    join(bench);
+    assert_int_equal(bench->failures, 0);
+    assert_int_equal(rig_asked(bench->rig, &most), COUNT - 500);
+    tear_down(bench);
+}
+
 static void a_damaged_point_file_is_reported(void **state)
 {
     (void)state;
@@ -541,6 +558,7 @@ int main(void)
         cmocka_unit_test(stop_hands_over_what_was_in_flight),
         cmocka_unit_test(abandon_ends_at_once),
         cmocka_unit_test(committed_answers_are_not_asked_for),
+        cmocka_unit_test(a_share_that_is_answered_meanwhile_needs_no_file),
         cmocka_unit_test(a_damaged_point_file_is_reported),
     };
     return rig_run_tests_leaving(tests, leave);
