@@ -221,6 +221,7 @@ int fleet_begin(struct fleet *fleet, struct line *line, struct error *err)
 {
     struct exchange_shelves shelves = shelves_of(fleet);
     fleet->line = line;
+    agent_look_first(fleet);
     if (exchange_server_open(&fleet->server, fleet->settings.listen,
                              &fleet->exchange_settings.identity, &shelves, err) != 0 ||
         open_membership(fleet, err) != 0 ||

@@ -212,6 +212,21 @@ static void describe_self(struct fleet *fleet, const struct protocol_self *self,
         membership_tell(fleet->membership);
 }
 
+void agent_look_first(struct fleet *fleet)
+{
+    struct protocol_self self = fleet->self;
+    if (look_at_cache(fleet, &self, NULL) != 0)
+        return;
+    keep_seen(fleet, &self);
+    fleet->own = (struct peer_document){
+        .generation = self.has_generation ? fleet->generation : 0,
+        .next = fleet->next_generation,
+        .digest = self.digest,
+        .grid = fleet->grid,
+    };
+    memcpy(fleet->own.applied, fleet->self.applied, sizeof fleet->own.applied);
+}
+
 static void take_figures(struct fleet *fleet)
 {
     (void)pthread_mutex_lock(&fleet->lock);

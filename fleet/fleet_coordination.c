@@ -52,6 +52,17 @@ static int freeze(void *context, const struct run_record *run, struct learned *l
 
 /* --- the point files --------------------------------------------------------------------- */
 
+/* After a start the line may be here before the agent has read anything: false while the view is
+ * not of this run. */
+static bool is_known(struct fleet *fleet, const char *run, int64_t *created)
+{
+    (void)pthread_mutex_lock(&fleet->lock);
+    bool known = fleet->view.has_run && strcmp(fleet->view.run.id, run) == 0;
+    *created = fleet->view.run_created;
+    (void)pthread_mutex_unlock(&fleet->lock);
+    return known;
+}
+
 /* 1 = these are the fleet's point files, 0 = others are, -1. */
 static int agree_on_points(struct fleet *fleet, const struct pair_id *digest,
                            struct pair_id *theirs, struct error *err)
@@ -60,12 +71,12 @@ static int agree_on_points(struct fleet *fleet, const struct pair_id *digest,
     struct etcd_range range;
     struct etcd_txn txn;
     char *text;
+    int64_t created;
     const char *run = fleet->joined.run.id;
     view_key(run_key, fleet->prefix, "run");
     view_run_key(key, fleet->prefix, run, "points");
-    (void)pthread_mutex_lock(&fleet->lock);
-    int64_t created = fleet->view.run_created;
-    (void)pthread_mutex_unlock(&fleet->lock);
+    if (!is_known(fleet, run, &created))
+        return error_set(err, ERROR_UNREACHABLE, "the fleet's run is not known yet");
     if (digest_document_print(digest, &text, err) != 0)
         return -1;
     etcd_txn_begin(&txn);
@@ -167,11 +178,7 @@ static bool describe_shares(struct fleet *fleet, const struct run_record *run,
         .closing = shares_closing,
         .context = fleet,
     };
-    (void)pthread_mutex_lock(&fleet->lock);
-    bool known = fleet->view.has_run && strcmp(fleet->view.run.id, run->id) == 0;
-    out->run_created = fleet->view.run_created;
-    (void)pthread_mutex_unlock(&fleet->lock);
-    return known;
+    return is_known(fleet, run->id, &out->run_created);
 }
 
 /* What we promised by `ready` may be given up from here on. */
@@ -184,7 +191,6 @@ static int withdraw(struct fleet *fleet, const struct run_record *run, struct er
     return etcd_commit(fleet->conductor_etcd, &txn, NULL, err) < 0 ? -1 : 0;
 }
 
-/* After a start the line may be here before the agent has read anything. */
 static int prepare(void *context, const struct run_record *run, struct ledger *ledger,
                    const char *answers_directory, const struct control *control, struct error *err)
 {

@@ -106,6 +106,10 @@ int store_wish(struct fleet *fleet, const char *run, uint64_t seq, struct error 
 
 void *agent_thread(void *fleet);
 
+/* agent_look_first: see our cache before others are told of us, so that nobody takes us for a peer
+ * without one. What is wrong with it is for the rounds to tell. */
+void agent_look_first(struct fleet *fleet);
+
 /* agent_peers: what membership knows into view: who is live, their documents. */
 int agent_peers(struct fleet *fleet, struct fleet_view *view, struct error *err);
 

@@ -116,7 +116,7 @@ def test_a_peer_that_missed_the_switch_catches_up_before_it_serves():
         fleet["c"].start(wait=False)
         fleet.wait_switched(run, seconds=20)
         fleet.wait_idle()
-        assert fleet["c"].fleet_status()["phase"] == "idle"
+        wait_for(lambda: fleet["c"].fleet_status()["phase"] == "idle", 10, "the fleet to be idle")
         assert fleet.requests() == len(fleet.points)
 
 

@@ -24,10 +24,10 @@ def test_etcd_lives_through_the_loss_of_its_leader_and_not_of_its_quorum():
         etcd.write("/test/b", "2")
         etcd.restart(first)
         with etcd.without_quorum():
-            assert not etcd.members[0].healthy()
+            wait_for(lambda: not etcd.members[0].healthy(), 20, "the loss to be seen")
         assert etcd.read("/test/") == {"/test/a": "1", "/test/b": "2"}
         with etcd.without_quorum("freeze"):
-            assert not etcd.members[0].healthy()
+            wait_for(lambda: not etcd.members[0].healthy(), 20, "the loss to be seen")
         assert etcd.read("/test/b") == {"/test/b": "2"}
         assert etcd.statistics()["revision"] >= 3
 
