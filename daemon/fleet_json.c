@@ -100,7 +100,7 @@ void fleet_show_run(struct line_status *status, const struct fleet_status *fleet
 {
     bool idle = status->state == LINE_IDLE || status->state == LINE_FAILED;
     if (!idle || fleet->run[0] == '\0' || fleet->phase == FLEET_LEFT_OUT ||
-        strcmp(status->last_run.id, fleet->run) == 0)
+        fleet->phase == FLEET_IDLE || strcmp(status->last_run.id, fleet->run) == 0)
         return;
     status->state = fleet->paused ? LINE_PAUSED : LINE_SNAPSHOT;
     memcpy(status->run.id, fleet->run, sizeof status->run.id);

@@ -3,13 +3,15 @@
 #include <string.h>
 
 /* What the line has published was decided: the fleet's run is over, though the fleet may look a
- * moment later. */
+ * moment later; so is one that the fleet sees at an end and the line has no more. */
 static bool fleet_runs(struct daemon *daemon, struct fleet_status *fleet, struct line_status *line)
 {
     line_status(daemon->line, line);
     if (daemon->fleet == NULL || !fleet_has_run(daemon->fleet))
         return false;
     fleet_status(daemon->fleet, fleet);
+    if (fleet->phase == FLEET_IDLE && strcmp(line->run.id, fleet->run) != 0)
+        return false;
     return line->last_run.result != RESULT_PUBLISHED || strcmp(line->last_run.id, fleet->run) != 0;
 }
 

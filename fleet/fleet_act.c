@@ -430,9 +430,15 @@ static int join(struct fleet *fleet, const struct fleet_view *view, struct error
 /* --- all of it
  * -------------------------------------------------------------------------------------- */
 
-static int end_line(struct fleet *fleet, const struct protocol_step *step, struct error *err)
+/* Of the run that the round looked at: somebody may have begun another one since. */
+static int end_line(struct fleet *fleet, const struct protocol_self *self,
+                    const struct protocol_step *step, struct error *err)
 {
     struct error own;
+    struct line_status status;
+    line_status(fleet->line, &status);
+    if (strcmp(status.run.id, self->line_run) != 0)
+        return 0;
     int result =
         step->failed ? line_fail(fleet->line, step->detail, &own) : line_cancel(fleet->line, &own);
     if (result != 0 && own.code != ERROR_STATE) {
@@ -457,7 +463,7 @@ int fleet_act(struct fleet *fleet, const struct fleet_view *view, const struct p
     case PROTOCOL_CATCH_UP:
         return follow_generation(fleet, view, self, &step->digest, err);
     case PROTOCOL_END_LINE:
-        return end_line(fleet, step, err);
+        return end_line(fleet, self, step, err);
     case PROTOCOL_LEAVE_OUT:
         return leave_out(fleet, view, self, step->detail, err);
     case PROTOCOL_GATHER:

@@ -258,9 +258,13 @@ static void run_is_over(const struct fleet_view *view, const struct protocol_sel
                         struct protocol_step *step)
 {
     bool told = view->has_ended && strcmp(view->ended.run, self->line_run) == 0;
+    bool switched = view->has_current && strcmp(view->current.run, self->line_run) == 0;
     step->failed = told && view->ended.failed;
-    act(step, PROTOCOL_END_LINE, FLEET_IDLE, "%s",
-        told ? view->ended.reason : "the fleet's run is over");
+    if (switched && self->publishing && !self->waiting)
+        act(step, PROTOCOL_REST, FLEET_IDLE, "%s", ""); /* it ends by itself */
+    else
+        act(step, PROTOCOL_END_LINE, FLEET_IDLE, "%s",
+            told ? view->ended.reason : "the fleet's run is over");
 }
 
 static void no_member(const struct fleet_view *view, const struct protocol_self *self,

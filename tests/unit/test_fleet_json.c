@@ -142,6 +142,9 @@ static void what_the_line_says_stays(void **state)
     status = line_at(LINE_IDLE);
     fleet_show_run(&status, &fleet);
     assert_string_equal(status.run.id, "");
+    fleet.phase = FLEET_IDLE; /* it is over */
+    fleet_show_run(&status, &fleet);
+    assert_string_equal(status.run.id, "");
     fleet = (struct fleet_status){.phase = FLEET_IDLE};
     fleet_show_run(&status, &fleet);
     assert_int_equal(status.state, LINE_IDLE);

@@ -80,6 +80,7 @@ static void stands(struct rig *rig, const char *fleet)
     server.line = rig->line;
     server.fleet = fleet != NULL ? (struct fleet *)&stand : NULL;
     stand.fleet_runs = fleet != NULL && fleet[0] != '\0';
+    stand.fleet.phase = FLEET_GATHERING;
     if (fleet != NULL)
         memcpy(stand.fleet.run, fleet, strlen(fleet) + 1);
 }
@@ -183,6 +184,9 @@ static void what_is_published_here_is_over(void **state)
     assert_run("");
     assert_int_equal(steer_pause(&server, "x", &err), -1);
     assert_null(stand.asked);
+    stands(rig, "20261121T020000Z-1f3a"); /* which the line had before */
+    stand.fleet.phase = FLEET_IDLE;
+    assert_run("");
     rig_close(rig);
 }
 
