@@ -253,7 +253,7 @@ static void take_part(const struct fleet_view *view, const struct protocol_self 
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-/* The line still has a run that the fleet has not any more, and no decision came of it. */
+/* The line still has a run that the fleet has not any more. */
 static void run_is_over(const struct fleet_view *view, const struct protocol_self *self,
                         struct protocol_step *step)
 {

@@ -269,6 +269,20 @@ static void a_decision_is_carried_out(void **state)
     assert_int_equal(next(scene), PROTOCOL_REST);
 }
 
+static void a_line_that_has_switched_ends_by_itself(void **state)
+{
+    struct scene *scene = *state;
+    work(scene);
+    decided(scene);
+    memcpy(scene->self.applied, "r1", 3);
+    scene->self.publishing = true;
+    assert_int_equal(next(scene), PROTOCOL_REST);
+    assert_int_equal(scene->step.phase, FLEET_IDLE);
+    assert_string_equal(scene->step.detail, "");
+    scene->self.waiting = true; /* it was started again before it had written that down */
+    assert_int_equal(next(scene), PROTOCOL_END_LINE);
+}
+
 static void another_digest_than_prepared_is_never_switched_to(void **state)
 {
     struct scene *scene = *state;
@@ -356,6 +370,7 @@ int main(void)
         TEST(reopened_answers_send_the_line_back),
         TEST(a_fleet_without_peers_gives_up),
         TEST(a_decision_is_carried_out),
+        TEST(a_line_that_has_switched_ends_by_itself),
         TEST(another_digest_than_prepared_is_never_switched_to),
         TEST(what_operators_published_since_stays),
         TEST(a_run_that_is_over_ends_in_the_line),
