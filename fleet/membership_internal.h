@@ -26,6 +26,7 @@ struct peer_entry {
 struct peer_table {
     struct peer_entry *entries; /* in order of names */
     size_t count;
+    bool news; /* set when a document came, went, or says something else than what time it is */
 };
 
 /* peer_table_replace: what a range of peers/ or seen/ (whose keys begin with prefix) says takes the

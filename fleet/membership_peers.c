@@ -75,6 +75,27 @@ static void drop_entry(struct peer_table *table, size_t place)
 
 /* --- documents ------------------------------------------------------------------------------- */
 
+/* What stands behind the number of a document's clock; its end where there is none. */
+static const char *behind_clock(const char *text, size_t *before)
+{
+    const char *clock = strstr(text, "\"clock\":");
+    const char *end = clock != NULL ? clock + strlen("\"clock\":") : text + strlen(text);
+    *before = (size_t)(end - text);
+    return end + strspn(end, "0123456789.");
+}
+
+/* Heartbeats that bring nothing but the time wake nobody. */
+static bool is_news(const char *before, const char *now)
+{
+    size_t old_bytes, new_bytes;
+    if (before == NULL || now == NULL)
+        return before != now;
+    const char *old_end = behind_clock(before, &old_bytes);
+    const char *new_end = behind_clock(now, &new_bytes);
+    return old_bytes != new_bytes || memcmp(before, now, old_bytes) != 0 ||
+           strcmp(old_end, new_end) != 0;
+}
+
 /* Put text (NULL = gone) as one of the documents of name; older news than what is known are not
  * heeded. *fresh: it was news. */
 static int set_text(struct peer_table *table, const char *name, bool live, const char *text,
@@ -95,6 +116,7 @@ static int set_text(struct peer_table *table, const char *name, bool live, const
     char *copy = text == NULL ? NULL : strdup(text);
     if (text != NULL && copy == NULL)
         return error_memory(err, "a peer");
+    table->news = table->news || is_news(*kept, text);
     free(*kept);
     *kept = copy;
     *known = revision;

@@ -53,6 +53,7 @@ static int read_all(struct follower *follower, struct error *err)
 
 /* --- following ------------------------------------------------------------------------------- */
 
+/* Of other keys than the peers' documents each change is news. */
 static int take_event(struct membership *membership, const struct etcd_event *event, double now)
 {
     const char *peers = membership->peers_prefix, *seen = membership->seen_prefix;
@@ -60,6 +61,7 @@ static int take_event(struct membership *membership, const struct etcd_event *ev
         return peer_table_event(&membership->table, peers, true, event, now, NULL);
     if (strncmp(event->key, seen, strlen(seen)) == 0)
         return peer_table_event(&membership->table, seen, false, event, now, NULL);
+    membership->table.news = true;
     return 0;
 }
 
@@ -80,9 +82,12 @@ static int take_events(void *context, const struct etcd_event *events, size_t co
     for (size_t i = 0; result == 0 && i < count; i++)
         result = take_event(membership, &events[i], now);
     membership->answered = now;
+    bool news = membership->table.news;
+    membership->table.news = false;
     (void)pthread_mutex_unlock(&membership->lock);
     follower->revision = revision + 1;
-    membership->settings.changed(membership->settings.context);
+    if (news)
+        membership->settings.changed(membership->settings.context);
     return result != 0 || is_old(follower) ? 1 : 0;
 }
 

@@ -79,6 +79,34 @@ static void the_least_delay_of_a_minute_counts(void **state)
     assert_true(is_near(ahead_at(222), -5));
 }
 
+static bool news(void)
+{
+    bool was = table.news;
+    table.news = false;
+    return was;
+}
+
+static void the_time_alone_is_no_news(void **state)
+{
+    (void)state;
+    tell(true, "/p/a", "{\"clock\":1000.5,\"n\":1}", 1);
+    assert_true(news());
+    tell(true, "/p/a", "{\"clock\":20000,\"n\":1}", 2);
+    assert_false(news());
+    tell(true, "/p/a", "{\"clock\":20000,\"n\":2}", 3);
+    assert_true(news());
+    tell(true, "/p/a", "{\"m\":1,\"clock\":20000,\"n\":2}", 4);
+    assert_true(news());
+    tell(true, "/p/a", NULL, 5);
+    assert_true(news());
+    tell(true, "/p/a", NULL, 6);
+    assert_false(news());
+    tell(true, "/p/a", "{}", 7);
+    assert_true(news());
+    tell(true, "/p/a", "{}", 8);
+    assert_false(news());
+}
+
 static void documents_are_laid_over_each_other(void **state)
 {
     size_t count;
@@ -167,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_least_delay_of_a_minute_counts, forget),
+        cmocka_unit_test_teardown(the_time_alone_is_no_news, forget),
         cmocka_unit_test_teardown(documents_are_laid_over_each_other, forget),
         cmocka_unit_test_teardown(a_range_takes_the_place_of_what_was_known, forget),
         cmocka_unit_test_teardown(what_is_no_name_is_passed_over, forget),
