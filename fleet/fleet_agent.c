@@ -235,26 +235,29 @@ static void take_figures(struct fleet *fleet)
     (void)pthread_mutex_unlock(&fleet->lock);
 }
 
+/* What etcd says is read before what we have: what is done meanwhile is known to us, and a step
+ * that etcd has overtaken is a transaction that is lost. */
 static int look(struct fleet *fleet, struct protocol_self *self, struct line_status *status,
                 struct error *err)
 {
     struct fleet_view *view = fleet->reading;
+    if (agent_peers(fleet, view, err) != 0)
+        return -1;
+    tell_members(fleet, view);
+    tell_reachable(fleet, membership_reachable(fleet->membership));
+    int read = view_read(view, fleet->etcd, fleet->prefix, err);
     (void)pthread_mutex_lock(&fleet->lock);
     *self = fleet->self;
     (void)pthread_mutex_unlock(&fleet->lock);
     self->member = membership_lease(fleet->membership) != 0;
     line_status(fleet->line, status);
     take_figures(fleet);
-    if (look_at_cache(fleet, self, err) != 0)
+    if (look_at_cache(fleet, self, read == 0 ? err : NULL) != 0)
         return -1;
     keep_seen(fleet, self);
-    if (agent_peers(fleet, view, err) != 0)
-        return -1;
     look_at_line(fleet, status, self);
-    tell_members(fleet, view);
-    tell_reachable(fleet, membership_reachable(fleet->membership));
     describe_self(fleet, self, status);
-    return view_read(view, fleet->etcd, fleet->prefix, err);
+    return read;
 }
 
 static void show(struct fleet *fleet, const struct protocol_self *self,
