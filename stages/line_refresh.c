@@ -225,6 +225,7 @@ static int refresh_start(struct refresh *refresh, struct error *err)
         return -1;
     (void)pthread_mutex_lock(&line->lock);
     line->refresh = refresh;
+    status_reset(line); /* rates are those of this phase, not of a snapshot that a disk held up */
     (void)pthread_mutex_unlock(&line->lock);
     set_pace(line, &refresh->run);
     if (rebuild_start(refresh, err) != 0 || start_writer(refresh, err) != 0)
