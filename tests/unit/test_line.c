@@ -495,6 +495,21 @@ static void more_point_files_than_points(void **state)
     rig_close(rig);
 }
 
+/* The line asks as fast as it may, which a busy machine makes it reach late. */
+static void wait_pace(struct line *line, double pace, struct line_status *status)
+{
+    double until = clock_monotonic() + PATIENCE;
+    do {
+        assert_true(clock_monotonic() < until);
+        (void)usleep(20000);
+        line_status(line, status);
+        assert_int_equal(status->state, LINE_REFRESHING);
+    } while (status->points_per_second < 0.7 * pace || status->requests_per_second < 0.7 * pace ||
+             status->bottleneck != STATION_GEOCODE || status->shares_active == 0);
+    assert_true(status->points_per_second < 1.5 * pace);
+    assert_true(status->requests_per_second < 1.5 * pace);
+}
+
 static void status_tells_pace_and_deadline(void **state)
 {
     (void)state;
@@ -502,21 +517,16 @@ static void status_tells_pace_and_deadline(void **state)
     struct error err;
     struct rig *rig = rig_open(COUNT);
     rig->geocoder.distant = true;
-    rig->parameters.rate = 500;
+    rig->parameters.rate = 100;
     rig->parameters.finish_within = 1;
     struct line *line = rig_line(rig);
     rig_start(rig, line);
-    wait_answers(line, 600);
-    line_status(line, &status);
-    assert_int_equal(status.state, LINE_REFRESHING);
-    assert_true(status.points_per_second > 200 && status.points_per_second < 800);
-    assert_true(status.requests_per_second > 200 && status.requests_per_second < 800);
-    assert_true(status.eta > 0 && status.eta < 10);
-    assert_true(status.rate > 400 && status.rate <= 500);
+    wait_answers(line, 150);
+    wait_pace(line, 100, &status);
+    assert_true(status.eta > 0 && status.eta < COUNT);
+    assert_true(status.rate > 80 && status.rate <= 100);
     assert_int_equal(status.deadline_fits, 0);
-    assert_int_equal(status.bottleneck, STATION_GEOCODE);
-    assert_true(status.shares_active > 0);
-    assert_true(status.requests_sent >= 600);
+    assert_true(status.requests_sent >= 150);
     struct line_change longer = {
         .rate = -1, .finish_within = 3600, .workers = -1, .concurrency = -1};
     assert_int_equal(line_set(line, &longer, &err), 0);
