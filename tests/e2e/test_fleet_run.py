@@ -40,6 +40,8 @@ def test_each_point_is_asked_once_by_one_of_them():
             assert all(peer["lag_s"] < 10 * SLOW for peer in peers)
             assert all(peer["advertise"] == fleet[peer["name"]].keys["peers.advertise"]
                        for peer in peers)
+        for peer in fleet:
+            peer.stop()
 
 
 def test_a_start_on_one_peer_is_a_run_of_all_and_others_join_it():
