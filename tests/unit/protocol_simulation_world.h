@@ -105,34 +105,41 @@ static void heartbeat(struct peer *peer)
     memcpy(peer->document.applied, peer->applied, sizeof peer->applied);
 }
 
+/* As look() in fleet_agent.c: what the peer has is read after what etcd says. */
+static void look_at_self(struct peer *peer, struct protocol_self *self)
+{
+    struct fleet *fleet = &peer->fleet;
+    struct line *line = &peer->line;
+    *self = fleet->self;
+    self->name = peer->name;
+    self->member = membership_lease(&peer->membership) != 0;
+    self->has_generation = true;
+    self->digest = peer->published;
+    memcpy(self->applied, peer->applied, sizeof self->applied);
+    self->line_active = line->active;
+    self->line_shared = fleet->joined.valid && strcmp(fleet->joined.run.id, line->run) == 0;
+    memcpy(self->line_run, line->run, sizeof self->line_run);
+    memcpy(self->ended_run, line->ended, sizeof self->ended_run);
+    self->publishing = line->active && line->publishing;
+    self->waiting = fleet->verdict.waiting && !fleet->verdict.given;
+    self->prepared = fleet->verdict.prepared;
+    self->reopened = peer->reopened;
+    self->own_set_here = self->all_sets_here = true;
+}
+
 static void agent_round(struct peer *peer)
 {
     struct fleet *fleet = &peer->fleet;
     struct fleet_view *view = &peer->reading;
-    struct line *line = &peer->line;
-    struct protocol_self self = fleet->self;
+    struct protocol_self self;
     struct protocol_step step;
     struct error err;
     peer->agent_busy = true;
-    self.name = peer->name;
-    self.member = membership_lease(&peer->membership) != 0;
-    self.has_generation = true;
-    self.digest = peer->published;
-    memcpy(self.applied, peer->applied, sizeof self.applied);
-    self.line_active = line->active;
-    self.line_shared = fleet->joined.valid && strcmp(fleet->joined.run.id, line->run) == 0;
-    memcpy(self.line_run, line->run, sizeof self.line_run);
-    memcpy(self.ended_run, line->ended, sizeof self.ended_run);
-    self.publishing = line->active && line->publishing;
-    self.waiting = fleet->verdict.waiting && !fleet->verdict.given;
-    self.prepared = fleet->verdict.prepared;
-    self.reopened = peer->reopened;
-    self.own_set_here = self.all_sets_here = true;
     (void)agent_peers(fleet, view, NULL);
     if (view_read(view, &peer->etcd, PREFIX, &err) == 0) {
+        look_at_self(peer, &self);
         protocol_next(view, &self, &step);
         fleet->view = *view;
-        memcpy(self.applied, peer->applied, sizeof self.applied);
         fleet->self = self;
         fleet->step = step;
         (void)fleet_act(fleet, view, &self, &step, &err);

@@ -23,7 +23,10 @@
 #define join join_here
 #include "fleet/protocol.c"
 #undef join
+static void pretend_line_status(struct line *line, struct line_status *status);
+#define line_status(line, status) pretend_line_status(line, status)
 #include "fleet/fleet_act.c"
+#undef line_status
 
 #define PEERS 3
 #define SHARES 2
@@ -351,6 +354,13 @@ static void end_of_line(struct line *line)
     line->peer->phase_open = false;
     line->peer->fleet.verdict = (struct verdict){.waiting = false};
     memset(line->peer->asking, 0, sizeof line->peer->asking);
+}
+
+static void pretend_line_status(struct line *line, struct line_status *status)
+{
+    *status = (struct line_status){.state = line->active ? LINE_REFRESHING : LINE_IDLE};
+    if (line->active)
+        memcpy(status->run.id, line->run, sizeof status->run.id);
 }
 
 int line_cancel(struct line *line, struct error *err)
