@@ -37,7 +37,8 @@ struct guest {
     pthread_t thread;              /* which serves it */
     int fd;
     gnutls_session_t session;
-    bool known; /* has shown its certificate; the serving thread's */
+    double trusted_until; /* clock_monotonic; the serving thread's */
+    bool known;           /* has shown its certificate; the serving thread's */
 };
 
 struct guests {

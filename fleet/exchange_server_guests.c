@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define SPARE 12 /* connections: libmicrohttpd takes in up to ten at a time */
+#include "base/clock.h"
+
+#define TRUST 10.0 /* seconds until the certificate of a connection is looked at again */
+#define SPARE 12   /* connections: libmicrohttpd takes in up to ten at a time */
 
 void guests_open(struct guests *guests, unsigned most, _Atomic uint64_t *refused)
 {
@@ -89,12 +92,23 @@ void guests_notify(void *context, struct MHD_Connection *mhd, void **socket_cont
     }
 }
 
+/* A certificate may expire while its connection lives. The thread that serves the connection. */
+static bool is_trusted(struct guest *guest)
+{
+    double now = clock_monotonic();
+    if (guest->trusted_until > now)
+        return true;
+    bool trusted = peer_is_trusted(guest->session);
+    guest->trusted_until = trusted ? now + TRUST : 0;
+    return trusted;
+}
+
 struct guest *guest_let_in(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct guest *guest = info != NULL ? info->socket_context : NULL;
-    if (guest == NULL || !peer_is_trusted(guest->session))
+    if (guest == NULL || !is_trusted(guest))
         return NULL;
     (void)pthread_mutex_lock(&guest->guests->lock);
     guest->known = true;
