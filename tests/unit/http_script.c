@@ -139,9 +139,9 @@ static void *accept_all(void *argument)
             abort();
         *connection = (struct connection){script, number, made};
         script->sockets[number] = made;
+        atomic_store(&script->connections, number + 1); /* before anything is served on it */
         if (pthread_create(&script->threads[number], NULL, serve, connection) != 0)
             abort();
-        atomic_store(&script->connections, number + 1);
     }
 }
 
