@@ -110,7 +110,7 @@ static void fill_locked(struct fleet *fleet, struct fleet_status *status)
                        : fleet->step.detail);
     if (view->has_run)
         memcpy(status->run, view->run.id, sizeof status->run);
-    else if (fleet->self.line_active && fleet->self.line_shared)
+    else if (status->phase != FLEET_IDLE && fleet->self.line_active && fleet->self.line_shared)
         memcpy(status->run, fleet->self.line_run, sizeof status->run);
     count_peers(view, status);
     status->current = !view->has_current || strcmp(view->current.run, fleet->self.applied) == 0;
