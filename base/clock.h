@@ -29,4 +29,11 @@ static inline double clock_monotonic(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* clock_timespec: seconds of either clock, not negative, as the system calls take them. */
+static inline struct timespec clock_timespec(double seconds)
+{
+    time_t whole = (time_t)seconds;
+    return (struct timespec){.tv_sec = whole, .tv_nsec = (long)((seconds - (double)whole) * 1e9)};
+}
+
 #endif

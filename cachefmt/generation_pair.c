@@ -19,7 +19,7 @@ int generation_pair_check(const struct pair *pair, const struct manifest_tile *o
     const struct pair_info *row = &of->info;
     char theirs[2 * PAIR_ID_BYTES + 1];
     char ours[2 * PAIR_ID_BYTES + 1];
-    if (memcmp(&found->id, &row->id, sizeof row->id) != 0)
+    if (!pair_id_equal(&found->id, &row->id))
         return error_set(
             err, ERROR_CORRUPT, "%s is not the pair that the manifest names: its id is %s, not %s",
             index_path, pair_id_format(&found->id, theirs), pair_id_format(&row->id, ours));
@@ -32,7 +32,7 @@ int generation_pair_check(const struct pair *pair, const struct manifest_tile *o
 
 bool generation_row_same(const struct manifest_tile *a, const struct manifest_tile *b)
 {
-    return a->built == b->built && memcmp(&a->info.id, &b->info.id, sizeof a->info.id) == 0 &&
+    return a->built == b->built && pair_id_equal(&a->info.id, &b->info.id) &&
            figures_equal(&a->info, &b->info);
 }
 

@@ -12,6 +12,8 @@
 #ifndef REFRESHD_CACHEFMT_PAIR_H
 #define REFRESHD_CACHEFMT_PAIR_H
 
+#include <string.h>
+
 #include "base/error.h"
 #include "cachefmt/address.h"
 #include "quadtree/grid.h"
@@ -22,6 +24,10 @@
 struct pair_id {
     unsigned char bytes[PAIR_ID_BYTES];
 };
+static inline bool pair_id_equal(const struct pair_id *a, const struct pair_id *b)
+{
+    return memcmp(a->bytes, b->bytes, PAIR_ID_BYTES) == 0;
+}
 
 /* What a pair holds, as its header and the manifest's row say. */
 struct pair_info {

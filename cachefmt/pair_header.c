@@ -144,14 +144,14 @@ int pair_header_read(struct pair_header *out, enum pair_file kind, const void *f
 int pair_header_match(const struct pair_header *index, const struct pair_header *data,
                       const char *index_name, const char *data_name, struct error *err)
 {
-    if (memcmp(&index->id, &data->id, sizeof index->id) != 0)
+    if (!pair_id_equal(&index->id, &data->id))
         return error_set(err, ERROR_CORRUPT, "%s and %s belong to different pairs; %s", index_name,
                          data_name, PAIR_ADVICE);
     size_t from = offsetof(struct pair_header, version);
     size_t to = offsetof(struct pair_header, file_bytes);
     struct pair_id id = header_id(index, data);
     if (memcmp((const char *)index + from, (const char *)data + from, to - from) != 0 ||
-        memcmp(&id, &index->id, sizeof id) != 0)
+        !pair_id_equal(&id, &index->id))
         return error_set(err, ERROR_CORRUPT, "%s and %s: the pair id does not match; %s",
                          index_name, data_name, PAIR_ADVICE);
     return 0;

@@ -46,7 +46,7 @@ struct census {
 
 static bool same_pair(const struct pair_info *a, const struct pair_info *b)
 {
-    return a->entries == b->entries && memcmp(&a->id, &b->id, sizeof a->id) == 0;
+    return a->entries == b->entries && pair_id_equal(&a->id, &b->id);
 }
 
 /* --- what is published --------------------------------------------------------------------- */
@@ -141,8 +141,7 @@ static bool rest(struct census *census, double began)
 {
     double now = clock_monotonic();
     double until = now + REST * (now - began);
-    struct timespec time = {.tv_sec = (time_t)until,
-                            .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
+    struct timespec time = clock_timespec(until);
     int waited = 0;
     (void)pthread_mutex_lock(&census->lock);
     while (!census->closing && waited == 0)

@@ -27,7 +27,7 @@ static int make_room(struct folded *folded, uint32_t tiles, struct error *err)
 static bool differs(const struct folded *folded, const struct cache *cache, uint32_t tile)
 {
     struct pair_id id = id_of(cache, tile);
-    return memcmp(&id, &folded->seen[tile], sizeof id) != 0;
+    return !pair_id_equal(&id, &folded->seen[tile]);
 }
 
 int folded_remove(struct folded *folded, struct learned *learned, const struct cache *now,

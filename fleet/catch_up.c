@@ -76,7 +76,7 @@ static int publish(struct catching_up *up, const struct pair_id *digest, struct 
     if (plan_move(&up->plan, err) != 0)
         return -1;
     manifest_seal(manifest);
-    if (memcmp(&manifest->digest, digest, sizeof *digest) != 0)
+    if (!pair_id_equal(&manifest->digest, digest))
         return error_set(err, ERROR_CORRUPT, "what was fetched is not the fleet's generation");
     if (generation_publish(settings->cache_directory, manifest, err) != 0)
         return -1;
@@ -112,7 +112,7 @@ static int is_published(const char *cache_directory, const struct pair_id *diges
             *err = own;
         return -1;
     }
-    bool same = memcmp(&current->digest, digest, sizeof *digest) == 0;
+    bool same = pair_id_equal(&current->digest, digest);
     if (same)
         *generation = current->generation;
     manifest_free(current);

@@ -73,7 +73,7 @@ struct search {
 static int compare(void *context, const struct manifest *manifest, struct error *err)
 {
     struct search *search = context;
-    if (memcmp(&manifest->digest, search->digest, sizeof *search->digest) != 0)
+    if (!pair_id_equal(&manifest->digest, search->digest))
         return 0;
     return manifest_copy(&search->found, manifest, err) == 0 ? 1 : -1;
 }
@@ -141,7 +141,7 @@ static int open_if_same(const char *directory, uint32_t tile, uint64_t built,
     if (generation_pair_paths(directory, tile, built, &index_path, &data_path, err) != 0)
         return -1;
     if (pair_open(&pair, index_path, data_path, NULL) == 0) {
-        if (memcmp(&pair_info(pair)->id, id, sizeof *id) == 0) {
+        if (pair_id_equal(&pair_info(pair)->id, id)) {
             *fd = open(data ? data_path : index_path, O_RDONLY | O_CLOEXEC);
             found = *fd >= 0 ? 1 : errno == ENOENT ? 0 : error_io(err, errno, "open", data_path);
         }

@@ -43,7 +43,7 @@ static int reuse(void *context, const struct manifest *kept, struct error *err)
         struct manifest_tile *row = &wanted->tiles[tile];
         const struct manifest_tile *have = &kept->tiles[tile];
         if (!plan_misses(row) || have->info.entries == 0 || have->built >= wanted->generation ||
-            memcmp(&have->info.id, &row->info.id, sizeof row->info.id) != 0)
+            !pair_id_equal(&have->info.id, &row->info.id))
             continue;
         struct manifest_tile found = {.built = have->built, .info = row->info};
         if (is_here(plan, &found))
@@ -110,7 +110,7 @@ static bool is_wanted(const struct catch_up_plan *plan, const char *name)
         return false;
     for (uint32_t tile = 0; tile < grid_tiles(plan->manifest->grid); tile++) {
         const struct manifest_tile *row = &plan->manifest->tiles[tile];
-        if (plan_misses(row) && memcmp(&row->info.id, &id, sizeof id) == 0)
+        if (plan_misses(row) && pair_id_equal(&row->info.id, &id))
             return true;
     }
     return false;

@@ -71,6 +71,8 @@ void etcd_txn_begin(struct etcd_txn *txn);
 void etcd_compare_absent(struct etcd_txn *txn, const char *key);
 void etcd_compare_created(struct etcd_txn *txn, const char *key, int64_t create_revision);
 void etcd_compare_modified(struct etcd_txn *txn, const char *key, int64_t mod_revision);
+/* etcd_compare_read: it is as it was read: this modification revision, or 0: absent. */
+void etcd_compare_read(struct etcd_txn *txn, const char *key, int64_t mod_revision);
 void etcd_put(struct etcd_txn *txn, const char *key, const char *value, int64_t lease);
 void etcd_delete(struct etcd_txn *txn, const char *key);
 void etcd_delete_prefix(struct etcd_txn *txn, const char *prefix);

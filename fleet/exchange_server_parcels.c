@@ -57,7 +57,7 @@ void parcels_close(struct parcels *parcels)
 static bool same_name(const struct exchange_name *a, const struct exchange_name *b)
 {
     return a->kind == b->kind && a->number == b->number && strcmp(a->run, b->run) == 0 &&
-           memcmp(&a->digest, &b->digest, sizeof a->digest) == 0;
+           pair_id_equal(&a->digest, &b->digest);
 }
 
 /* With the lock held. */

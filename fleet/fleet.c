@@ -8,11 +8,6 @@
 #include "base/durable.h"
 #include "base/thread.h"
 
-bool digest_equal(const struct pair_id *a, const struct pair_id *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
 void fleet_event(struct fleet *fleet, int level, const char *name, const char *format, ...)
 {
     char text[900];

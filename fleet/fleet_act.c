@@ -13,13 +13,6 @@
 #define LONGEST_ROW 65536 /* bytes of a learned point as CSV */
 #define END_WAIT 0.1      /* seconds between looks while the line ends a run */
 
-static double wall_clock(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* --- transactions of a run --------------------------------------------------------------- */
 
 static void begin(struct etcd_txn *txn, const struct fleet *fleet, const struct fleet_view *view)
@@ -27,14 +20,6 @@ static void begin(struct etcd_txn *txn, const struct fleet *fleet, const struct 
     char key[FLEET_KEY_BYTES];
     etcd_txn_begin(txn);
     etcd_compare_created(txn, view_key(key, fleet->prefix, "run"), view->run_created);
-}
-
-static void compare_read(struct etcd_txn *txn, const char *key, int64_t modified)
-{
-    if (modified == 0)
-        etcd_compare_absent(txn, key);
-    else
-        etcd_compare_modified(txn, key, modified);
 }
 
 /* A transaction that is lost to others is no failure: the next look shows what they did. */
@@ -76,7 +61,7 @@ static double ahead_of_us(struct fleet *fleet, const char *name)
 static double moment(struct fleet *fleet, const struct decision_document *decision, double delay)
 {
     double ahead = ahead_of_us(fleet, decision->decider);
-    double left = isnan(ahead) ? delay : (double)decision->at_ms / 1000 - ahead - wall_clock();
+    double left = isnan(ahead) ? delay : (double)decision->at_ms / 1000 - ahead - clock_wall();
     if (left > delay)
         left = delay;
     return left > 0 ? clock_monotonic() + left : 0;
@@ -115,14 +100,14 @@ static int decide(struct fleet *fleet, const struct fleet_view *view,
         .digest = step->digest,
         .generation = view->run.generation,
         .started_at = view->run.started_at,
-        .at_ms = (int64_t)((wall_clock() + view->run.switch_delay) * 1000),
+        .at_ms = (int64_t)((clock_wall() + view->run.switch_delay) * 1000),
     };
     memcpy(decision.run, view->run.id, sizeof decision.run);
     memcpy(decision.decider, fleet->self_name, sizeof decision.decider);
     if (decision_document_print(&decision, &text, err) != 0)
         return -1;
     begin(&txn, fleet, view);
-    compare_read(&txn, view_key(key, fleet->prefix, "wish"), view->wish_modified);
+    etcd_compare_read(&txn, view_key(key, fleet->prefix, "wish"), view->wish_modified);
     for (size_t i = 0; i < view->peer_count; i++)
         if (view->peers[i].has_ready && view->peers[i].member && !view->peers[i].out)
             etcd_compare_modified(
@@ -174,7 +159,7 @@ static int make_ready(struct fleet *fleet, const struct fleet_view *view,
     if (digest_document_print(&step->digest, &text, err) != 0)
         return -1;
     begin(&txn, fleet, view);
-    compare_read(&txn, view_run_key(key, fleet->prefix, run, "reopened"), self->reopened);
+    etcd_compare_read(&txn, view_run_key(key, fleet->prefix, run, "reopened"), self->reopened);
     etcd_compare_absent(&txn, view_run_key(key, fleet->prefix, run, "out/%s", self->name));
     return put_text(fleet, &txn, view_run_key(key, fleet->prefix, run, "ready/%s", self->name),
                     text, lease, err);
@@ -233,7 +218,7 @@ static int leave_out(struct fleet *fleet, const struct fleet_view *view,
     etcd_delete(&txn, view_run_key(key, fleet->prefix, run, "ready/%s", self->name));
     etcd_delete(&txn, view_run_key(key, fleet->prefix, run, "held/%s", self->name));
     etcd_put(&txn, view_run_key(key, fleet->prefix, run, "out/%s", self->name), why, 0);
-    return commit(fleet, &txn, err) != 0 ? -1 : claims_release(fleet, view, err);
+    return commit(fleet, &txn, err);
 }
 
 /* --- catching up -------------------------------------------------------------------------------
@@ -248,7 +233,7 @@ static size_t list_sources(const struct fleet_view *view, const struct protocol_
         for (size_t i = 0; i < view->peer_count; i++) {
             const struct view_peer *peer = &view->peers[i];
             bool first = peer->document.generation > 0 && digest != NULL &&
-                         digest_equal(&peer->document.digest, digest);
+                         pair_id_equal(&peer->document.digest, digest);
             if (peer->live && first != (others == 1) && peer->document.advertise[0] != '\0' &&
                 strcmp(peer->name, self->name) != 0)
                 addresses[count++] = peer->document.advertise;
@@ -312,7 +297,7 @@ static int gather(struct fleet *fleet, const struct fleet_view *view,
         return -1;
     begin(&txn, fleet, view);
     view_run_key(key, fleet->prefix, view->run.id, "learned/%s", self->name);
-    compare_read(&txn, key, modified);
+    etcd_compare_read(&txn, key, modified);
     return put_text(fleet, &txn, key, text, 0, err);
 }
 
@@ -322,7 +307,7 @@ static uint64_t set_limit(const struct fleet_view *view, const struct pair_id *d
     uint64_t entries = 0;
     for (size_t i = 0; i < view->peer_count; i++) {
         const struct view_peer *peer = &view->peers[i];
-        if (peer->has_learned && digest_equal(&peer->learned.digest, digest) &&
+        if (peer->has_learned && pair_id_equal(&peer->learned.digest, digest) &&
             peer->learned.entries > entries)
             entries = peer->learned.entries;
     }
@@ -382,7 +367,7 @@ static void list_sets(const struct fleet *fleet, const struct fleet_view *view,
     }
     qsort(input->sets, input->count, sizeof input->sets[0], compare_digests);
     for (size_t i = 0; i < input->count; i++)
-        if (unique == 0 || !digest_equal(&input->sets[i], &input->sets[unique - 1]))
+        if (unique == 0 || !pair_id_equal(&input->sets[i], &input->sets[unique - 1]))
             input->sets[unique++] = input->sets[i];
     input->count = unique;
 }
@@ -446,7 +431,7 @@ static int end_line(struct fleet *fleet, const struct protocol_self *self,
             *err = own;
         return -1;
     }
-    struct timespec wait = {.tv_nsec = (long)(END_WAIT * 1e9)};
+    struct timespec wait = clock_timespec(END_WAIT);
     (void)nanosleep(&wait, NULL);
     return 0;
 }

@@ -203,9 +203,9 @@ static void describe_self(struct fleet *fleet, const struct protocol_self *self,
     (void)pthread_mutex_lock(&fleet->lock);
     (void)snprintf(own.applied, sizeof own.applied, "%s", fleet->self.applied);
     bool changed =
-        !digest_equal(&own.digest, &fleet->own.digest) || own.generation != fleet->own.generation ||
-        strcmp(own.state, fleet->own.state) != 0 || strcmp(own.run, fleet->own.run) != 0 ||
-        strcmp(own.applied, fleet->own.applied) != 0;
+        !pair_id_equal(&own.digest, &fleet->own.digest) ||
+        own.generation != fleet->own.generation || strcmp(own.state, fleet->own.state) != 0 ||
+        strcmp(own.run, fleet->own.run) != 0 || strcmp(own.applied, fleet->own.applied) != 0;
     fleet->own = own;
     (void)pthread_mutex_unlock(&fleet->lock);
     if (changed)
@@ -329,9 +329,7 @@ static bool wait_for_change(struct fleet *fleet, double least, double most)
         double left = fleet->poked ? least - passed : most - passed;
         if (fleet->stopping || left <= 0)
             break;
-        double until = begin + passed + left;
-        struct timespec deadline = {.tv_sec = (time_t)until,
-                                    .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
+        struct timespec deadline = clock_timespec(begin + passed + left);
         (void)pthread_cond_timedwait(&fleet->changed, &fleet->lock, &deadline);
         if (fleet->poked && passed >= least)
             break;

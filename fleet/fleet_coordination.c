@@ -21,9 +21,7 @@ static bool is_shared(struct fleet *fleet, const struct run_record *run)
 /* Wait for at most `seconds`, or until a verdict or the fleet's end. The lock is held. */
 static void wait_locked(struct fleet *fleet, double seconds)
 {
-    double until = clock_monotonic() + seconds;
-    struct timespec deadline = {.tv_sec = (time_t)until,
-                                .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
+    struct timespec deadline = clock_timespec(clock_monotonic() + seconds);
     (void)pthread_cond_timedwait(&fleet->changed, &fleet->lock, &deadline);
 }
 
@@ -93,7 +91,7 @@ static int agree_on_points(struct fleet *fleet, const struct pair_id *digest,
     if (range.count > 0 && digest_document_read(theirs, key, range.pairs[0].value, err) != 0)
         result = -1;
     else if (range.count > 0)
-        result = digest_equal(theirs, digest);
+        result = pair_id_equal(theirs, digest);
     else
         result = error_set(err, ERROR_UNREACHABLE, "the run has ended meanwhile");
     etcd_range_free(&range);

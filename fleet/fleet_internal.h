@@ -93,8 +93,6 @@ void fleet_event(struct fleet *fleet, int level, const char *name, const char *f
     __attribute__((format(printf, 4, 5)));
 void fleet_poke(struct fleet *fleet);
 
-bool digest_equal(const struct pair_id *a, const struct pair_id *b);
-
 /* --- fleet_store.c: STATE/fleet/ ------------------------------------------------------- */
 
 int store_load(struct fleet *fleet, struct error *err);

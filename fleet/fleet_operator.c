@@ -55,17 +55,6 @@ bool fleet_has_run(struct fleet *fleet)
 
 typedef void change_wish(struct wish_document *wish, const void *context);
 
-static void compare_wish(struct etcd_txn *txn, const struct fleet *fleet,
-                         const struct fleet_view *view)
-{
-    char key[FLEET_KEY_BYTES];
-    view_key(key, fleet->prefix, "wish");
-    if (view->wish_modified == 0)
-        etcd_compare_absent(txn, key);
-    else
-        etcd_compare_modified(txn, key, view->wish_modified);
-}
-
 /* 1 = done, 0 = somebody else was first, -1. */
 static int try_wish(struct fleet *fleet, change_wish *change, const void *context,
                     struct error *err)
@@ -91,8 +80,8 @@ static int try_wish(struct fleet *fleet, change_wish *change, const void *contex
         goto out;
     etcd_txn_begin(&txn);
     etcd_compare_created(&txn, view_key(key, fleet->prefix, "run"), view->run_created);
-    compare_wish(&txn, fleet, view);
-    etcd_put(&txn, view_key(key, fleet->prefix, "wish"), text, 0);
+    etcd_compare_read(&txn, view_key(key, fleet->prefix, "wish"), view->wish_modified);
+    etcd_put(&txn, key, text, 0);
     result = etcd_commit(fleet->operator_etcd, &txn, NULL, err);
 out:
     free(text);
@@ -305,7 +294,7 @@ static void add_members(struct run_document *run, const struct fleet_view *view)
         if (peer->document.next > run->generation)
             run->generation = peer->document.next;
         if (run->grid.rows == 0 && peer->document.generation > 0 &&
-            digest_equal(&peer->document.digest, &run->base_digest))
+            pair_id_equal(&peer->document.digest, &run->base_digest))
             run->grid = peer->document.grid;
     }
 }
@@ -347,7 +336,7 @@ static int find_nothing(struct fleet *fleet, const struct fleet_view *view,
 {
     struct line_plan plan;
     (void)pthread_mutex_lock(&fleet->lock);
-    bool own = fleet->self.has_generation && digest_equal(&fleet->self.digest, base);
+    bool own = fleet->self.has_generation && pair_id_equal(&fleet->self.digest, base);
     (void)pthread_mutex_unlock(&fleet->lock);
     *nothing = false;
     if (!own || others_learned(view))
@@ -382,16 +371,8 @@ static int put_run(struct fleet *fleet, const struct fleet_view *view,
     etcd_txn_begin(&txn);
     etcd_compare_absent(&txn, view_key(key, fleet->prefix, "run"));
     etcd_put(&txn, key, text, 0);
-    view_key(key, fleet->prefix, "current");
-    if (view->has_current)
-        etcd_compare_modified(&txn, key, view->current_modified);
-    else
-        etcd_compare_absent(&txn, key);
-    view_key(key, fleet->prefix, "ended");
-    if (view->has_ended)
-        etcd_compare_modified(&txn, key, view->ended_modified);
-    else
-        etcd_compare_absent(&txn, key);
+    etcd_compare_read(&txn, view_key(key, fleet->prefix, "current"), view->current_modified);
+    etcd_compare_read(&txn, view_key(key, fleet->prefix, "ended"), view->ended_modified);
     etcd_delete(&txn, view_key(key, fleet->prefix, "wish"));
     etcd_delete_prefix(&txn, view_key(key, fleet->prefix, "r/"));
     free(text);
@@ -465,7 +446,7 @@ static int start(struct fleet *fleet, const struct run_parameters *parameters,
                  char id[RUN_ID_BYTES], bool *nothing, struct error *err)
 {
     double began = clock_monotonic(), patience;
-    struct timespec wait = {.tv_nsec = (long)(SWITCH_LOOK * 1e9)};
+    struct timespec wait = clock_timespec(SWITCH_LOOK);
     for (int tries = 0; tries < TRIES;) {
         struct error own;
         int result = look_and_start(fleet, parameters, id, nothing, &patience, &own);

@@ -48,7 +48,7 @@ static int answers(void *context, const char run[RUN_ID_BYTES], uint32_t share,
     if (found <= 0)
         return found;
     struct pair_id own = share_answers_digest(out->data, out->used);
-    return digest_equal(&own, digest);
+    return pair_id_equal(&own, digest);
 }
 
 static int learned(void *context, const char run[RUN_ID_BYTES], const struct pair_id *digest,

@@ -67,20 +67,26 @@ static bool follow_wish(struct fleet *fleet, const struct wish_document *wish,
 
 /* --- a line that stands still by itself ------------------------------------------------- */
 
-/* While this peer alone is paused (a full disk, a refused key) the others may have its shares. */
+/* While this peer alone is paused (a full disk, a refused key), or is left out, the others may have
+ * its shares. */
+static bool gives_up_shares(const struct fleet_view *view, const struct protocol_self *self,
+                            const struct line_status *status)
+{
+    for (size_t i = 0; i < view->peer_count; i++)
+        if (view->peers[i].out && strcmp(view->peers[i].name, self->name) == 0)
+            return true;
+    return self->line_shared && status->state == LINE_PAUSED && !status->draining &&
+           !(view->has_wish && view->wish.paused);
+}
+
 static void release_claims(struct fleet *fleet, const struct fleet_view *view,
-                           const struct line_status *status)
+                           const struct protocol_self *self, const struct line_status *status)
 {
     struct error err;
-    bool rests =
-        status->state == LINE_PAUSED && !status->draining && !(view->has_wish && view->wish.paused);
-    if (!rests) {
+    if (!gives_up_shares(view, self, status))
         fleet->released = false;
-        return;
-    }
-    if (fleet->released)
-        return;
-    fleet->released = claims_release(fleet, view, &err) == 0;
+    else if (!fleet->released)
+        fleet->released = claims_release(fleet, view, &err) == 0;
 }
 
 /* A run that was held only after it was forced on other peers. */
@@ -98,10 +104,10 @@ void fleet_steer(struct fleet *fleet, const struct fleet_view *view,
     /* What was decided while the line stood still is prepared: it only has to be taken up. */
     if (fleet->step.phase == FLEET_SWITCHING && status->state == LINE_PAUSED)
         (void)line_resume(fleet->line, NULL);
-    if (!view->has_run || !self->line_shared || strcmp(self->line_run, view->run.id) != 0)
+    if (!view->has_run)
         return;
-    release_claims(fleet, view, status);
-    if (!view->has_wish)
+    release_claims(fleet, view, self, status);
+    if (!view->has_wish || !self->line_shared || strcmp(self->line_run, view->run.id) != 0)
         return;
     bool seen = wish->seq == fleet->wish_seq && strcmp(wish->run, fleet->wish_run) == 0;
     if (seen && !overdue(wish, status))

@@ -24,8 +24,7 @@ void membership_answered(struct membership *membership)
 
 bool membership_pause(struct membership *membership, double until, bool heart)
 {
-    struct timespec end = {.tv_sec = (time_t)until};
-    end.tv_nsec = (long)((until - floor(until)) * 1e9);
+    struct timespec end = clock_timespec(until);
     (void)pthread_mutex_lock(&membership->lock);
     while (!membership->stopping && !(heart && membership->told) && clock_monotonic() < until)
         (void)pthread_cond_timedwait(&membership->wake, &membership->lock, &end);

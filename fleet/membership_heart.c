@@ -184,10 +184,7 @@ static int put_record(struct heart *heart, int64_t *revision, struct error *err)
     if (text == NULL)
         return error_memory(err, "our record");
     etcd_txn_begin(&txn);
-    if (heart->modified == 0)
-        etcd_compare_absent(&txn, membership->peer_key);
-    else
-        etcd_compare_modified(&txn, membership->peer_key, heart->modified);
+    etcd_compare_read(&txn, membership->peer_key, heart->modified);
     etcd_put(&txn, membership->peer_key, text, heart->granted);
     etcd_put(&txn, membership->seen_key, text, 0);
     free(text);

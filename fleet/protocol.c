@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool same(const struct pair_id *a, const struct pair_id *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
 static const struct view_peer *find(const struct fleet_view *view, const char *name)
 {
     for (size_t i = 0; i < view->peer_count; i++)
@@ -75,9 +70,9 @@ bool protocol_base(const struct fleet_view *view, const char *starter, struct pa
             continue;
         unsigned holders = 0;
         for (size_t j = 0; j < view->peer_count; j++)
-            holders +=
-                may_be_base(view, &view->peers[j]) && same(&view->peers[j].document.digest, digest);
-        bool current = view->has_current && same(digest, &view->current.digest);
+            holders += may_be_base(view, &view->peers[j]) &&
+                       pair_id_equal(&view->peers[j].document.digest, digest);
+        bool current = view->has_current && pair_id_equal(digest, &view->current.digest);
         unsigned weight = 4 * holders + 2 * current + (strcmp(peer->name, starter) == 0);
         if (weight > most) {
             most = weight;
@@ -93,11 +88,11 @@ static void carry_out(const struct fleet_view *view, const struct protocol_self 
                       struct protocol_step *step)
 {
     const struct decision_document *current = &view->current;
-    bool has_it = self->has_generation && same(&self->digest, &current->digest);
+    bool has_it = self->has_generation && pair_id_equal(&self->digest, &current->digest);
     bool of_it =
         self->line_active && self->line_shared && strcmp(self->line_run, current->run) == 0;
     step->digest = current->digest;
-    if (of_it && self->waiting && same(&self->prepared, &current->digest))
+    if (of_it && self->waiting && pair_id_equal(&self->prepared, &current->digest))
         act(step, PROTOCOL_SWITCH, FLEET_SWITCHING, "%s", "");
     else if (of_it && self->publishing && !self->waiting)
         act(step, PROTOCOL_REST, FLEET_SWITCHING, "%s", ""); /* it renames, or prepares once more */
@@ -134,7 +129,7 @@ static void join(const struct fleet_view *view, const struct protocol_self *self
     const struct view_peer *missing;
     if (strcmp(self->ended_run, view->run.id) == 0) {
         act(step, PROTOCOL_LEAVE_OUT, FLEET_LEFT_OUT, "the run has ended on this peer already");
-    } else if (!self->has_generation || !same(&self->digest, &view->run.base_digest)) {
+    } else if (!self->has_generation || !pair_id_equal(&self->digest, &view->run.base_digest)) {
         step->digest = view->run.base_digest;
         act(step, PROTOCOL_CATCH_UP, FLEET_CATCHING_UP, "%s", "");
     } else if (view->has_input) {
@@ -161,7 +156,7 @@ static bool digests_differ(const struct fleet_view *view, struct protocol_step *
             continue;
         if (first == NULL)
             first = peer;
-        if (same(&peer->ready, &first->ready))
+        if (pair_id_equal(&peer->ready, &first->ready))
             continue;
         act(step, PROTOCOL_ABORT, FLEET_READY, "digests differ: %s has %s, %s has %s", first->name,
             pair_id_format(&first->ready, a), peer->name, pair_id_format(&peer->ready, b));
@@ -192,7 +187,7 @@ static void wait_for_others(const struct fleet_view *view, const struct protocol
     step->digest = self->prepared;
     if (self->reopened != view->reopened_modified) {
         act(step, PROTOCOL_AGAIN, FLEET_REFRESHING, "answers of lost peers are asked again");
-    } else if (own == NULL || !own->has_ready || !same(&own->ready, &self->prepared)) {
+    } else if (own == NULL || !own->has_ready || !pair_id_equal(&own->ready, &self->prepared)) {
         act(step, PROTOCOL_READY, FLEET_READY, "%s", "");
     } else if (digests_differ(view, step)) {
         return;

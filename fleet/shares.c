@@ -24,13 +24,11 @@ void shares_poke(struct shares *shares)
 
 void shares_wait(struct shares *shares, pthread_cond_t *wake, double until)
 {
-    struct timespec time;
     if (until == INFINITY) {
         (void)pthread_cond_wait(wake, &shares->lock);
         return;
     }
-    time.tv_sec = (time_t)until;
-    time.tv_nsec = (long)((until - (double)time.tv_sec) * 1e9);
+    struct timespec time = clock_timespec(until);
     (void)pthread_cond_timedwait(wake, &shares->lock, &time);
 }
 

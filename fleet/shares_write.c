@@ -24,10 +24,7 @@ static int add_claim(const struct shares *shares, struct etcd_txn *txn,
     char *done = share_key_done(shares->prefix, candidate->share);
     bool good = claim != NULL && done != NULL;
     if (good) {
-        if (candidate->modified != 0)
-            etcd_compare_modified(txn, claim, candidate->modified);
-        else
-            etcd_compare_absent(txn, claim);
+        etcd_compare_read(txn, claim, candidate->modified);
         etcd_compare_absent(txn, done);
         etcd_put(txn, claim, shares->owner, lease);
     }
@@ -169,10 +166,7 @@ static int add_reopened(const struct shares *shares, struct etcd_txn *txn, const
     if (asprintf(&ready, "%sready/", shares->prefix) < 0)
         return -1;
     (void)snprintf(text, sizeof text, "%llu", sum);
-    if (modified != 0)
-        etcd_compare_modified(txn, key, modified);
-    else
-        etcd_compare_absent(txn, key);
+    etcd_compare_read(txn, key, modified);
     etcd_put(txn, key, text, 0);
     etcd_delete_prefix(txn, ready);
     free(ready);

@@ -34,7 +34,7 @@ static int open_base(struct line *line, const struct run_record *run, struct cac
         return -1;
     int result = manifest_read(&manifest, path, err);
     if (result == 0) {
-        if (memcmp(&manifest->digest, &run->base_digest, sizeof run->base_digest) != 0)
+        if (!pair_id_equal(&manifest->digest, &run->base_digest))
             result =
                 error_set(err, ERROR_CORRUPT,
                           "%s is not the generation that the run began with; cancel the run", path);
@@ -52,7 +52,7 @@ static int check_folded(const struct manifest *manifest, const struct run_record
                         const char *path, struct error *err)
 {
     if (manifest_figures(manifest).entries == run->folded.entries &&
-        memcmp(&manifest->digest, &run->folded.digest, sizeof manifest->digest) == 0 &&
+        pair_id_equal(&manifest->digest, &run->folded.digest) &&
         manifest->grid.rows == run->grid.rows && manifest->grid.columns == run->grid.columns)
         return 0;
     return error_set(err, ERROR_CORRUPT,

@@ -65,7 +65,7 @@ static int check_base(const struct manifest *base, const struct line_invitation 
 {
     char theirs[2 * PAIR_ID_BYTES + 1];
     char ours[2 * PAIR_ID_BYTES + 1];
-    if (memcmp(&base->digest, &invitation->base_digest, sizeof base->digest) == 0)
+    if (pair_id_equal(&base->digest, &invitation->base_digest))
         return 0;
     return error_set(err, ERROR_STATE,
                      "run %s refreshes the cache with digest %s, generation %" PRIu64

@@ -33,8 +33,7 @@ static bool is_closing(struct line *line)
 
 static void sleep_until(double moment)
 {
-    struct timespec until = {.tv_sec = (time_t)floor(moment)};
-    until.tv_nsec = (long)((moment - floor(moment)) * 1e9);
+    struct timespec until = clock_timespec(moment);
     (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 

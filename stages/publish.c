@@ -105,8 +105,7 @@ static int prepare(struct publication *publication, const struct run_record *run
     struct manifest *manifest = publication->manifest;
     if (published_by_run(publication->directory, run, &before, err) != 0)
         return -1;
-    bool out =
-        before != NULL && memcmp(&before->digest, &manifest->digest, sizeof before->digest) == 0;
+    bool out = before != NULL && pair_id_equal(&before->digest, &manifest->digest);
     manifest_free(before);
     return out ? 0
                : generation_prepare(&publication->prepared, publication->directory, manifest, err);

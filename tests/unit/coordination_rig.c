@@ -342,3 +342,18 @@ void rig_wait_for(const _Atomic unsigned *counter, unsigned count)
         usleep(1000);
     }
 }
+
+void shared_line_open(struct shared_line *bench, unsigned points)
+{
+    bench->rig = rig_open(points);
+    coordination_rig_open(&bench->coordination);
+    bench->rig->settings.coordination = &bench->coordination.calls;
+    bench->line = rig_line(bench->rig);
+}
+
+void shared_line_close(struct shared_line *bench)
+{
+    rig_line_close(bench->rig);
+    coordination_rig_close(&bench->coordination);
+    rig_close(bench->rig);
+}

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "stages/coordination.h"
+#include "tests/unit/line_rig.h"
 
 #define RIG_SHARES_LIMIT 128
 
@@ -47,6 +48,15 @@ struct coordination_rig {
 
 void coordination_rig_open(struct coordination_rig *rig);
 void coordination_rig_close(struct coordination_rig *rig);
+
+/* A line whose runs it coordinates, on a cache of so many points. */
+struct shared_line {
+    struct rig *rig;
+    struct coordination_rig coordination;
+    struct line *line;
+};
+void shared_line_open(struct shared_line *bench, unsigned points);
+void shared_line_close(struct shared_line *bench);
 
 /* rig_with_site: call with the site of the open phase, waiting for one for a while. */
 void rig_with_site(struct coordination_rig *rig,

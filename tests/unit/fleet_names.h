@@ -24,6 +24,7 @@ int pretend_nanosleep(const struct timespec *wait, struct timespec *left);
 #define etcd_compare_absent pretend_etcd_compare_absent
 #define etcd_compare_created pretend_etcd_compare_created
 #define etcd_compare_modified pretend_etcd_compare_modified
+#define etcd_compare_read pretend_etcd_compare_read
 #define etcd_put pretend_etcd_put
 #define etcd_delete pretend_etcd_delete
 #define etcd_delete_prefix pretend_etcd_delete_prefix

@@ -233,6 +233,13 @@ void etcd_compare_modified(struct etcd_txn *txn, const char *key, int64_t mod_re
 {
     add(txn, OPERATION_MODIFIED, key, NULL, mod_revision);
 }
+void etcd_compare_read(struct etcd_txn *txn, const char *key, int64_t mod_revision)
+{
+    if (mod_revision == 0)
+        etcd_compare_absent(txn, key);
+    else
+        etcd_compare_modified(txn, key, mod_revision);
+}
 
 void etcd_put(struct etcd_txn *txn, const char *key, const char *value, int64_t lease)
 {

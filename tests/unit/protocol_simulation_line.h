@@ -109,7 +109,7 @@ static void reopen(struct peer *peer, unsigned share, const struct etcd_pair *do
     begin_of_run(&txn, peer);
     etcd_compare_modified(&txn, done->key, done->mod_revision);
     etcd_delete(&txn, done->key);
-    compare_read(&txn, view_run_key(key, PREFIX, peer->line.run, "reopened"), reopened);
+    etcd_compare_read(&txn, view_run_key(key, PREFIX, peer->line.run, "reopened"), reopened);
     etcd_put(&txn, key, "1", 0);
     etcd_delete_prefix(&txn, view_run_key(key, PREFIX, peer->line.run, "ready/"));
     (void)share;

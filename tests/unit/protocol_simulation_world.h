@@ -38,9 +38,9 @@ static void check_decision(const char *text)
         pair = pretend_find(&world.store,
                             view_run_key(key, PREFIX, decision.run, "ready/%s", peer->name));
         if (pair == NULL || digest_document_read(&ready, "ready", pair->value, NULL) != 0 ||
-            !digest_equal(&ready, &decision.digest))
+            !pair_id_equal(&ready, &decision.digest))
             continue;
-        promise(digest_equal(&peer->line.prepared, &decision.digest),
+        promise(pair_id_equal(&peer->line.prepared, &decision.digest),
                 "a decision counts on a peer that has not got the generation");
     }
     assert_in_range(world.decided, 0, RUNS_LIMIT - 1);
@@ -65,7 +65,7 @@ static void check_start(const char *text)
     const struct pair_id *base =
         world.decided > 0 ? &world.decisions[world.decided - 1].digest : &first_digest;
     promise(pretend_find(&world.store, PREFIX "run") == NULL, "two runs are under way");
-    promise(digest_equal(&run.base_digest, base), "a run has a base that was not decided last");
+    promise(pair_id_equal(&run.base_digest, base), "a run has a base that was not decided last");
 }
 
 static void committed(void *context, const struct pretend_request *request)
@@ -283,7 +283,7 @@ static bool is_at_rest(void)
         return false;
     for (size_t i = 0; i < PEERS; i++)
         if (!world.peers[i].up || world.peers[i].line.active ||
-            !digest_equal(&world.peers[i].published, last))
+            !pair_id_equal(&world.peers[i].published, last))
             return false;
     return true;
 }

@@ -17,41 +17,20 @@
 
 #define COUNT 600
 
-struct bench {
-    struct rig *rig;
-    struct coordination_rig coordination;
-    struct line *line;
-};
-
-static void set_up(struct bench *bench)
-{
-    bench->rig = rig_open(COUNT);
-    coordination_rig_open(&bench->coordination);
-    bench->rig->settings.coordination = &bench->coordination.calls;
-    bench->line = rig_line(bench->rig);
-}
-
-static void tear_down(struct bench *bench)
-{
-    rig_line_close(bench->rig);
-    coordination_rig_close(&bench->coordination);
-    rig_close(bench->rig);
-}
-
-static void make_distant(struct bench *bench, double rate)
+static void make_distant(struct shared_line *bench, double rate)
 {
     bench->rig->geocoder.distant = true;
     bench->rig->geocoder.latency_ms = 5;
     bench->rig->parameters.rate = rate;
 }
 
-static unsigned asked(const struct bench *bench)
+static unsigned asked(const struct shared_line *bench)
 {
     unsigned most;
     return rig_asked(bench->rig, &most);
 }
 
-static void wait_asked(const struct bench *bench, unsigned count)
+static void wait_asked(const struct shared_line *bench, unsigned count)
 {
     double end = clock_monotonic() + PATIENCE;
     while (asked(bench) < count) {
@@ -61,7 +40,8 @@ static void wait_asked(const struct bench *bench, unsigned count)
 }
 
 /* Wait until the status has these words in its reason, or a pace between the two. */
-static void wait_status(const struct bench *bench, const char *words, double least, double most)
+static void wait_status(const struct shared_line *bench, const char *words, double least,
+                        double most)
 {
     struct line_status status;
     double end = clock_monotonic() + PATIENCE;
@@ -103,10 +83,10 @@ static void alone_nothing_is_asked_of_anybody(void **state)
 static void the_pace_is_part_of_the_rate(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     make_distant(&bench, 400);
     bench.coordination.pace = 0.25;
     rig_start(bench.rig, bench.line);
@@ -121,17 +101,17 @@ static void the_pace_is_part_of_the_rate(void **state)
     assert_int_equal(line_set(bench.line, &change, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 /* A part of the points left in the time that is left. */
 static void the_pace_is_part_of_the_deadline(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     make_distant(&bench, 0);
     bench.rig->parameters.finish_within = 20;
     bench.coordination.pace = 0.1;
@@ -143,18 +123,18 @@ static void the_pace_is_part_of_the_deadline(void **state)
     struct line_change change = {.rate = -1, .finish_within = 1, .workers = -1, .concurrency = -1};
     assert_int_equal(line_set(bench.line, &change, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void without_a_part_nothing_is_asked(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct line_progress progress;
     const double rates[] = {0, 5000};
     for (size_t i = 0; i < 2; i++) {
-        set_up(&bench);
+        shared_line_open(&bench, COUNT);
         make_distant(&bench, rates[i]);
         bench.coordination.pace = 0;
         rig_start(bench.rig, bench.line);
@@ -169,17 +149,17 @@ static void without_a_part_nothing_is_asked(void **state)
         rig_wait(bench.line, LINE_IDLE, &status);
         assert_int_equal(asked(&bench), COUNT);
         assert_false(limiter_look(line_limiter(bench.line), clock_monotonic()).held);
-        tear_down(&bench);
+        shared_line_close(&bench);
     }
 }
 
 static void a_stop_at_no_pace_lets_others_ask_again(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.coordination.pace = 0;
     rig_start(bench.rig, bench.line);
     rig_wait_for(&bench.coordination.opened, 1);
@@ -188,7 +168,7 @@ static void a_stop_at_no_pace_lets_others_ask_again(void **state)
     assert_false(limiter_look(line_limiter(bench.line), clock_monotonic()).held);
     assert_int_equal(line_cancel(bench.line, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 /* --- settings ------------------------------------------------------------------------------ */
@@ -206,11 +186,11 @@ static int open_geocoder(struct geocoder **out, const struct geocoder_settings *
 static void the_settings_of_the_run_hold(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
     bool held = false;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.rig->settings.open_geocoder = open_geocoder;
     bench.rig->settings.geocoder.language = "de";
     bench.line = rig_line(bench.rig);
@@ -228,16 +208,16 @@ static void the_settings_of_the_run_hold(void **state)
     assert_false(held);
     rig_wait(bench.line, LINE_IDLE, &status);
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void the_budget_of_the_run_holds(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.rig->geocoder.fail_every = 100;
     bench.coordination.sets_limits = true;
     bench.coordination.limits = bench.rig->settings.gate;
@@ -247,7 +227,7 @@ static void the_budget_of_the_run_holds(void **state)
     assert_non_null(strstr(status.reason, LINE_BUDGET_REASON));
     assert_int_equal(line_cancel(bench.line, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 /* --- what may go wrong ----------------------------------------------------------------------- */
@@ -255,10 +235,10 @@ static void the_budget_of_the_run_holds(void **state)
 static void a_snapshot_that_others_do_not_have_pauses(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.coordination.snapshot_error = "our points are not the fleet's";
     rig_start(bench.rig, bench.line);
     rig_wait(bench.line, LINE_PAUSED, &status);
@@ -271,18 +251,18 @@ static void a_snapshot_that_others_do_not_have_pauses(void **state)
     assert_int_equal(bench.coordination.snapshots, 2);
     assert_memory_equal(&first, &bench.coordination.snapshot, sizeof first);
     assert_int_equal(asked(&bench), COUNT);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 /* The digest does not depend on what has a number of its own on each peer. */
 static void the_snapshot_is_the_same_under_other_numbers(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
     struct pair_id seen[2];
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     for (unsigned i = 0; i < 2; i++) {
         struct line_invitation invitation = {
             .id = "20261121T020000Z-00aa",
@@ -304,17 +284,17 @@ static void the_snapshot_is_the_same_under_other_numbers(void **state)
         rig_wait(bench.line, LINE_IDLE, &status);
     }
     assert_memory_equal(&seen[0], &seen[1], sizeof seen[0]);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void a_freeze_can_wait_and_fail(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct line_progress progress;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.coordination.freeze_waits = true;
     rig_start(bench.rig, bench.line);
     rig_wait_for(&bench.coordination.frozen, 1);
@@ -336,16 +316,16 @@ static void a_freeze_can_wait_and_fail(void **state)
     assert_int_equal(line_resume(bench.line, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void a_phase_that_can_not_be_prepared_pauses(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.coordination.prepare_error = "etcd does not answer";
     rig_start(bench.rig, bench.line);
     rig_wait(bench.line, LINE_PAUSED, &status);
@@ -355,7 +335,7 @@ static void a_phase_that_can_not_be_prepared_pauses(void **state)
     assert_int_equal(line_resume(bench.line, &err), 0);
     rig_wait(bench.line, LINE_IDLE, &status);
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 int main(void)

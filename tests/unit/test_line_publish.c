@@ -18,35 +18,14 @@
 
 #define COUNT 300
 
-struct bench {
-    struct rig *rig;
-    struct coordination_rig coordination;
-    struct line *line;
-};
-
-static void set_up(struct bench *bench)
-{
-    bench->rig = rig_open(COUNT);
-    coordination_rig_open(&bench->coordination);
-    bench->rig->settings.coordination = &bench->coordination.calls;
-    bench->line = rig_line(bench->rig);
-}
-
-static void tear_down(struct bench *bench)
-{
-    rig_line_close(bench->rig);
-    coordination_rig_close(&bench->coordination);
-    rig_close(bench->rig);
-}
-
-static struct manifest *published(const struct bench *bench)
+static struct manifest *published(const struct shared_line *bench)
 {
     struct manifest *manifest;
     assert_int_equal(generation_current(bench->rig->cache, &manifest, NULL), 0);
     return manifest;
 }
 
-static size_t generations(const struct bench *bench)
+static size_t generations(const struct shared_line *bench)
 {
     struct generation_row *rows;
     size_t count;
@@ -55,7 +34,7 @@ static size_t generations(const struct bench *bench)
     return count;
 }
 
-static bool has_leftovers(const struct bench *bench)
+static bool has_leftovers(const struct shared_line *bench)
 {
     char path[100];
     (void)snprintf(path, sizeof path, "%s/MANIFEST.tmp", bench->rig->cache);
@@ -63,7 +42,7 @@ static bool has_leftovers(const struct bench *bench)
 }
 
 /* A run that waits for the decision. */
-static void begin_undecided(struct bench *bench)
+static void begin_undecided(struct shared_line *bench)
 {
     struct line_status status;
     bench->coordination.undecided = true;
@@ -79,9 +58,9 @@ static void begin_undecided(struct bench *bench)
 static void what_is_agreed_on_is_switched(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.coordination.agreement.published = 1700000007;
     begin_undecided(&bench);
     double from = clock_wall();
@@ -98,17 +77,17 @@ static void what_is_agreed_on_is_switched(void **state)
     assert_memory_equal(&bench.coordination.switched_digest, &manifest->digest,
                         sizeof manifest->digest);
     manifest_free(manifest);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 /* The wait for the decision is neither work nor a hang. */
 static void waiting_is_not_working(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status before, after;
     struct line_progress progress;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     begin_undecided(&bench);
     line_status(bench.line, &before);
     usleep(700000);
@@ -120,16 +99,16 @@ static void waiting_is_not_working(void **state)
     bench.coordination.undecided = false;
     rig_wait(bench.line, LINE_IDLE, &after);
     assert_true(after.last_run.elapsed < before.elapsed + 0.6);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void the_wait_can_be_paused_and_cancelled(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     begin_undecided(&bench);
     assert_int_equal(line_pause(bench.line, "for lunch", &err), 0);
     rig_wait(bench.line, LINE_PAUSED, &status);
@@ -148,15 +127,15 @@ static void the_wait_can_be_paused_and_cancelled(void **state)
     assert_int_equal(generations(&bench), 1);
     unsigned most;
     assert_int_equal(rig_asked(bench.rig, &most), COUNT);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void a_failure_leaves_nothing(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     bench.coordination.agreement.kind = AGREED_FAILURE;
     (void)snprintf(bench.coordination.agreement.reason, sizeof bench.coordination.agreement.reason,
                    "a and b differ");
@@ -168,32 +147,32 @@ static void a_failure_leaves_nothing(void **state)
     assert_int_equal(rig_generation(bench.rig), 1);
     assert_int_equal(generations(&bench), 1);
     assert_false(has_leftovers(&bench));
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void a_run_fails_while_it_waits(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     begin_undecided(&bench);
     assert_int_equal(line_fail(bench.line, "the fleet has another generation", &err), 0);
     rig_wait(bench.line, LINE_FAILED, &status);
     assert_string_equal(status.reason, "the fleet has another generation");
     assert_int_equal(generations(&bench), 1);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void the_switch_is_at_its_moment(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     double best = INFINITY;
     for (int i = 0; i < 5 && best > 0.02; i++) {
-        set_up(&bench);
+        shared_line_open(&bench, COUNT);
         begin_undecided(&bench);
         double moment = clock_monotonic() + 1.03, wall = clock_wall() + 1.03;
         bench.coordination.agreement.when = moment;
@@ -205,7 +184,7 @@ static void the_switch_is_at_its_moment(void **state)
         rig_wait(bench.line, LINE_IDLE, &status);
         assert_true(bench.coordination.switched_at >= wall - 0.005);
         best = fmin(best, bench.coordination.switched_at - wall);
-        tear_down(&bench);
+        shared_line_close(&bench);
     }
     assert_true(best <= 0.02);
 }
@@ -213,11 +192,11 @@ static void the_switch_is_at_its_moment(void **state)
 static void a_decided_switch_happens_in_spite_of_wishes(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
     for (int cancel = 0; cancel < 2; cancel++) {
-        set_up(&bench);
+        shared_line_open(&bench, COUNT);
         begin_undecided(&bench);
         bench.coordination.agreement.when = clock_monotonic() + 2 * SLOW;
         bench.coordination.undecided = false;
@@ -228,17 +207,17 @@ static void a_decided_switch_happens_in_spite_of_wishes(void **state)
         assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
         assert_int_equal(rig_generation(bench.rig), 2);
         assert_int_equal(bench.coordination.switched, 1);
-        tear_down(&bench);
+        shared_line_close(&bench);
     }
 }
 
 static void an_end_before_it_puts_it_off(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
     struct error err;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     begin_undecided(&bench);
     bench.coordination.agreement.when = clock_monotonic() + 3600;
     bench.coordination.undecided = false;
@@ -254,15 +233,15 @@ static void an_end_before_it_puts_it_off(void **state)
     rig_wait(bench.line, LINE_IDLE, &status);
     assert_int_equal(rig_generation(bench.rig), 2);
     assert_int_equal(bench.coordination.switched, 1);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 static void a_run_without_work_is_agreed_on_too(void **state)
 {
     (void)state;
-    static struct bench bench;
+    static struct shared_line bench;
     struct line_status status;
-    set_up(&bench);
+    shared_line_open(&bench, COUNT);
     struct manifest *manifest = published(&bench);
     struct line_invitation invitation = {
         .id = "20261121T020000Z-00aa",
@@ -280,7 +259,7 @@ static void a_run_without_work_is_agreed_on_too(void **state)
     assert_int_equal(status.last_run.result, RESULT_PUBLISHED);
     assert_int_equal(rig_generation(bench.rig), 1);
     manifest_free(manifest);
-    tear_down(&bench);
+    shared_line_close(&bench);
 }
 
 int main(void)

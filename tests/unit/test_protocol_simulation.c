@@ -210,10 +210,6 @@ void fleet_poke(struct fleet *fleet)
 {
     (void)fleet;
 }
-bool digest_equal(const struct pair_id *a, const struct pair_id *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
-}
 void fleet_differences(const struct fleet *fleet, const struct run_document *run, char *out,
                        size_t bytes)
 {
@@ -304,9 +300,9 @@ int exchange_fetch_learned(struct exchange_client *client, const struct exchange
 static int place_of(const struct pair_id *digest)
 {
     for (size_t i = world.decided; i > 0; i--)
-        if (digest_equal(&world.decisions[i - 1].digest, digest))
+        if (pair_id_equal(&world.decisions[i - 1].digest, digest))
             return (int)i;
-    return digest_equal(digest, &first_digest) ? 0 : -1;
+    return pair_id_equal(digest, &first_digest) ? 0 : -1;
 }
 
 static void publish(struct peer *peer, const struct pair_id *digest)
@@ -328,7 +324,7 @@ int catch_up(const struct catch_up_settings *settings, struct exchange_client *c
     for (size_t i = 0; i < PEERS && !peer->crashing; i++) {
         const struct peer *source = &world.peers[i];
         if (!source->up ||
-            (!digest_equal(&source->published, digest) && !digest_equal(&source->backup, digest)))
+            (!pair_id_equal(&source->published, digest) && !pair_id_equal(&source->backup, digest)))
             continue;
         publish(peer, digest);
         *generation = peer->generation;
@@ -346,7 +342,7 @@ static void give_up(const struct line *line)
     if (world.decided == 0 || !line->peer->fleet.self.publishing)
         return;
     const struct decision *last = &world.decisions[world.decided - 1];
-    promise(strcmp(last->run, line->run) != 0 || !digest_equal(&last->digest, &line->prepared),
+    promise(strcmp(last->run, line->run) != 0 || !pair_id_equal(&last->digest, &line->prepared),
             "a peer gave up the generation that was decided");
 }
 
@@ -391,7 +387,7 @@ int line_join(struct line *line, const struct line_invitation *invitation, struc
         return gone(err);
     if (line->active || line->peer->line_busy)
         return error_set(err, ERROR_STATE, "a run is active");
-    if (!digest_equal(&invitation->base_digest, &line->peer->published))
+    if (!pair_id_equal(&invitation->base_digest, &line->peer->published))
         return error_set(err, ERROR_STATE, "another base");
     line->active = true;
     memcpy(line->run, invitation->id, sizeof line->run);
