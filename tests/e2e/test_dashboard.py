@@ -102,9 +102,13 @@ def test_a_tile_gives_its_figures(browser, daemon):
     open_page(browser, daemon)
     row = max(rows.values(), key=lambda r: r["entries"])
     assert browser.pairs("#tile-figures")["Entries"] == f"{len(POINTS):,}"  # all of them
-    browser.do("hover", f"[data-tile='{row['id']}']")
-    browser.wait_text("#tile-title", f"Tile {row['id']}")
-    pairs = wait_for(lambda: (lambda p: p if "Found" in p else None)(browser.pairs("#tile-figures")),
+    def figures():
+        """Point at it again: what is still loading may have moved the map under the pointer."""
+        browser.do("hover", f"[data-tile='{row['id']}']")
+        if browser.text("#tile-title") != f"Tile {row['id']}":
+            return None
+        return browser.pairs("#tile-figures")
+    pairs = wait_for(lambda: (lambda p: p if p and "Found" in p else None)(figures()),
                      what="the figures of the tile")
     assert pairs["Entries"] == pairs["Found"] == f"{row['entries']:,}"
     assert pairs["Oldest"].endswith("13 Sept 2020") and pairs["Built by"] == "generation 1"
