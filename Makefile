@@ -48,7 +48,7 @@ export TSAN_OPTIONS := suppressions=$(abspath tests/tsan.supp)
 endif
 
 # --- sources, in the order of the floors ------------------------------------
-LIB_DIRS := base quadtree cachefmt geocache config geocoder stages fleet
+LIB_DIRS := base quadtree cachefmt tables geocache config geocoder stages fleet
 LIB_SOURCES := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/geocoder/gazetteer/embed.o
 DAEMON_SOURCES := $(filter-out daemon/refreshctl%.c,$(wildcard daemon/*.c))

@@ -40,16 +40,17 @@ $wrong"
 check_floor base 'base'
 check_floor quadtree 'base|quadtree'
 check_floor cachefmt 'base|quadtree|cachefmt'
+check_floor tables 'base|quadtree|cachefmt|tables'
 check_floor geocache 'base|quadtree|cachefmt|geocache'
 check_floor config 'base|config'
 check_floor geocoder 'base|quadtree|cachefmt|geocoder'
-check_floor stages 'base|quadtree|cachefmt|geocoder|stages'
-check_floor fleet 'base|quadtree|cachefmt|geocoder|stages|fleet'
+check_floor stages 'base|quadtree|cachefmt|tables|geocoder|stages'
+check_floor fleet 'base|quadtree|cachefmt|tables|geocoder|stages|fleet'
 
 if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability \
         --suppress=shiftTooManyBitsSigned --inline-suppr -D__x86_64__ \
         --library=tests/cppcheck.cfg -I. \
-        base quadtree cachefmt geocache config geocoder stages fleet daemon manuals || complain "cppcheck"
+        base quadtree cachefmt tables geocache config geocoder stages fleet daemon manuals || complain "cppcheck"
 fi
 exit $status

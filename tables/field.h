@@ -1,0 +1,38 @@
+/* The fields of a record: one table of them makes the language, its messages and its manual. */
+#ifndef REFRESHD_TABLES_FIELD_H
+#define REFRESHD_TABLES_FIELD_H
+
+#include "base/buffer.h"
+#include "tables/observed.h"
+#include "tables/value.h"
+
+/* A record while tables look at it: what was worked out of it once. Belongs to one thread. Zero it
+ * to begin with; field_source_free to end. */
+struct field_source {
+    const struct observed *observed;
+    struct buffer label[2]; /* plain labels, new and old, when *_ready */
+    bool label_ready[2];
+    struct error *err;
+    bool failed; /* out of memory: what was read since is of no use */
+};
+
+/* field_source_set: look at the next record. */
+void field_source_set(struct field_source *source, const struct observed *observed);
+void field_source_free(struct field_source *source);
+
+struct field {
+    const char *name;
+    enum value_kind kind;
+    bool in_query; /* a query knows it as well, not only a run */
+    struct value (*get)(struct field_source *source, const struct field *field);
+    unsigned part; /* which address field, which figure: get's business */
+    const char *help;
+};
+
+extern const struct field fields[]; /* in the order in which the manual has them */
+extern const size_t field_count;
+
+/* field_find: the field of that name (length bytes), or NULL. */
+const struct field *field_find(const char *name, size_t length);
+
+#endif
