@@ -35,7 +35,11 @@ struct run_parameters {
     bool retry_failed;  /* only what the last run's failures list */
     bool some_tiles;    /* only tiles whose bit is set in tiles */
     uint8_t tiles[(GRID_SIDE_LIMIT * GRID_SIDE_LIMIT + 7) / 8];
+    const char *tables; /* what the run counts, as tables_parse takes it, at most RUN_TABLES_BYTES;
+                         * NULL or "" = nothing. Who begins a run gives it, for the call; of a
+                         * record that is read it is NULL, line_report knows the tables */
 };
+#define RUN_TABLES_BYTES 32767
 
 struct run_counts {
     uint64_t total;                  /* entries of the new generation: selected + carried */
