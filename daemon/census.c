@@ -275,7 +275,7 @@ int census_open(struct census **out, struct follower *follower, struct error *er
     (void)pthread_condattr_destroy(&attributes);
     census->follower = follower;
     census->changed = true;
-    if (follow_reader_open(&census->reader, follower, err) != 0 ||
+    if (follow_reader_open(&census->reader, follower, err) != 0 || look(census, err) < 0 ||
         thread_start(&census->thread, "census", census_thread, census, err) != 0) {
         destroy(census);
         return -1;

@@ -1,7 +1,7 @@
 /* The census: how old the published entries are, tile by tile. A thread of low priority walks the
  * pairs of each new generation once (only those that changed) and keeps the sums.
  *
- *   census_open(&census, follower, err);      the thread begins
+ *   census_open(&census, follower, err);      knows the tiles, begins to count
  *   census_changed(census);                   after a switch: look again
  *   census_view_take(census, &view, err); ... census_view_free(&view);
  *   census_close(census); */

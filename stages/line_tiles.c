@@ -138,6 +138,14 @@ static int describe(const struct picture *picture, struct line_tiles *out, struc
     return 1;
 }
 
+/* The ledger has closed the run, whose files are being removed: there is nothing left to tell. */
+static bool is_over(struct line *line, const struct run_record *run)
+{
+    struct run_record active;
+    int found = ledger_run(line->ledger, &active, NULL);
+    return found == 0 || (found == 1 && strcmp(active.id, run->id) != 0);
+}
+
 int line_tiles(struct line *line, struct line_tiles *out, struct error *err)
 {
     struct picture picture = {0};
@@ -150,7 +158,7 @@ int line_tiles(struct line *line, struct line_tiles *out, struct error *err)
     if (result == 0)
         result = describe(&picture, out, err);
     picture_close(&picture);
-    return result;
+    return result < 0 && is_over(line, &run) ? 0 : result;
 }
 
 void line_tiles_free(struct line_tiles *tiles)

@@ -105,6 +105,18 @@ static void test_nothing_published(void **state)
     census_close(NULL);
 }
 
+static void test_what_is_there_is_known_at_once(void **state)
+{
+    (void)state;
+    struct census_view view;
+    cache_rig_must_publish(OLD, ALL_TILES);
+    must_open();
+    assert_int_equal(census_view_take(census, OLD, &view, NULL), 1);
+    assert_int_equal(view.generation, OLD);
+    census_view_free(&view);
+    close_all();
+}
+
 static void test_counts_what_changed(void **state)
 {
     (void)state;
@@ -287,6 +299,7 @@ int main(void)
 #define CACHE_TEST(test) cmocka_unit_test_setup_teardown(test, cache_rig_open, cache_rig_close)
     const struct CMUnitTest tests[] = {
         CACHE_TEST(test_nothing_published),
+        CACHE_TEST(test_what_is_there_is_known_at_once),
         CACHE_TEST(test_counts_what_changed),
         CACHE_TEST(test_another_grid),
         CACHE_TEST(test_outcomes_and_dates),
