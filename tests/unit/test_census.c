@@ -298,12 +298,9 @@ int main(void)
 {
 #define CACHE_TEST(test) cmocka_unit_test_setup_teardown(test, cache_rig_open, cache_rig_close)
     const struct CMUnitTest tests[] = {
-        CACHE_TEST(test_nothing_published),
-        CACHE_TEST(test_what_is_there_is_known_at_once),
-        CACHE_TEST(test_counts_what_changed),
-        CACHE_TEST(test_another_grid),
-        CACHE_TEST(test_outcomes_and_dates),
-        CACHE_TEST(test_damage_is_left_out_and_told_once),
+        CACHE_TEST(test_nothing_published),   CACHE_TEST(test_what_is_there_is_known_at_once),
+        CACHE_TEST(test_counts_what_changed), CACHE_TEST(test_another_grid),
+        CACHE_TEST(test_outcomes_and_dates),  CACHE_TEST(test_damage_is_left_out_and_told_once),
         CACHE_TEST(test_switches_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
