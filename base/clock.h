@@ -21,6 +21,14 @@ static inline double clock_wall(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+/* clock_unix_ms: wall clock, unix milliseconds. */
+static inline uint64_t clock_unix_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec < 0 ? 0 : (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* clock_monotonic: seconds since some fixed moment; for differences only. */
 static inline double clock_monotonic(void)
 {

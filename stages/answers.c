@@ -24,8 +24,8 @@ void answer_counts_add(struct answer_counts *counts, const struct settled_answer
     counts->settled[answer->settled]++;
     if (answer->settled == SETTLED_FAILED)
         counts->causes[answer->cause]++;
-    if (answer->attempts > 1)
-        counts->retried += answer->attempts - 1u;
+    if (answer->measure.attempts > 1)
+        counts->retried += answer->measure.attempts - 1u;
 }
 
 int answer_batch_create(struct answer_batch **out, uint32_t share, struct error *err)
@@ -216,12 +216,21 @@ int answer_batch_add(struct answer_batch *batch, const struct settled_answer *an
         .ordinal = answer->ordinal,
         .answered_at = answer->answered_at,
         .text = text,
-        .status = failed ? answer->status : 0,
-        .attempts = failed ? answer->attempts : 0,
+        .status = failed ? answer->measure.status : 0,
+        .attempts = failed ? answer->measure.attempts : 0,
         .settled = (uint8_t)answer->settled,
         .cause = failed ? (uint8_t)answer->cause : CAUSE_NONE,
     };
     answer_counts_add(&batch->counts, answer);
+    return 0;
+}
+
+int answer_batch_set_source(struct answer_batch *batch, const struct answer_source *source,
+                            struct error *err)
+{
+    (void)source;
+    if (batch->sealed)
+        return error_set(err, ERROR_STATE, "a sealed batch has its source");
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "cachefmt/address.h"
 #include "geocoder/geocoder.h"
+#include "stages/station.h"
 
 /* What becomes of a point. The first three take the place of enum outcome. */
 enum settled {
@@ -25,6 +26,30 @@ enum settled {
  * unsure or none; FAILED -> failed. */
 enum settled answers_settle(enum answer_kind kind, enum outcome old_outcome);
 
+/* What asking one point cost. */
+#define MEASURE_UNKNOWN UINT32_MAX
+struct answer_measure {
+    uint32_t latency_us;  /* of the last request, from asking to its reply; or MEASURE_UNKNOWN */
+    uint32_t waited_us;   /* in the geocode station: from being asked first, over all tries, to the
+                           * final answer; or MEASURE_UNKNOWN */
+    uint32_t bytes;       /* of the last reply, this point's part; or MEASURE_UNKNOWN */
+    uint32_t distance_cm; /* found only: from the point to the geocoder's place; or
+                           * MEASURE_UNKNOWN */
+    uint16_t status;      /* HTTP status of the last reply, 0 = none */
+    uint16_t attempts;    /* 0 = not known */
+};
+#define ANSWER_MEASURE_UNKNOWN                                                                     \
+    ((struct answer_measure){MEASURE_UNKNOWN, MEASURE_UNKNOWN, MEASURE_UNKNOWN, MEASURE_UNKNOWN,   \
+                             0, 0})
+
+/* Where answers come from: the same for all that were handed on together. */
+struct answer_source {
+    struct slice provider;   /* who answered */
+    struct slice peer;       /* who asked; empty = nobody of a fleet */
+    enum station bottleneck; /* what the line waited for then; STATION_COUNT = not known */
+    uint64_t sealed_at;      /* when they were handed on, unix milliseconds; 0 = not known */
+};
+
 /* One answer in decoded form. */
 struct settled_answer {
     uint32_t ordinal; /* within the point file */
@@ -32,10 +57,11 @@ struct settled_answer {
     enum settled settled;
     uint32_t answered_at;     /* unix seconds: refreshed_at of found and none */
     struct address address;   /* found only; label folded */
-    enum failure_cause cause; /* failed only, and the next three */
-    uint16_t status;
-    uint16_t attempts; /* filled for any outcome it counts as retried; kept for failed only */
+    enum failure_cause cause; /* failed only, and the next */
     struct slice detail;
+    struct answer_measure measure;
+    const struct answer_source *source; /* NULL = not known. Out of a reader it lives as long as
+                                         * that is open; a batch that it is added to copies it */
 };
 
 /* A run of consecutive ordinals [first, first + count). */
@@ -61,6 +87,11 @@ void answer_batch_free(struct answer_batch *batch); /* NULL is allowed */
 /* answer_batch_add: copy one answer in, in any order of ordinals. */
 int answer_batch_add(struct answer_batch *batch, const struct settled_answer *answer,
                      struct error *err);
+
+/* answer_batch_set_source: the source of all answers that were added without one. Before sealing.
+ */
+int answer_batch_set_source(struct answer_batch *batch, const struct answer_source *source,
+                            struct error *err);
 
 uint32_t answer_batch_rows(const struct answer_batch *batch);
 uint32_t answer_batch_share(const struct answer_batch *batch);

@@ -162,8 +162,8 @@ static const unsigned char *read_failure(const struct answer_record *record,
         detail > record->string_count)
         return NULL;
     out->cause = (enum failure_cause)cause;
-    out->status = (uint16_t)status;
-    out->attempts = (uint16_t)attempts;
+    out->measure.status = (uint16_t)status;
+    out->measure.attempts = (uint16_t)attempts;
     if (detail > 0)
         out->detail = record->strings[detail - 1];
     return at;
@@ -206,8 +206,8 @@ static const unsigned char *read_row(struct answer_record *record, const unsigne
         return NULL;
     out->settled = flags & ROW_SETTLED;
     out->cause = CAUSE_NONE;
-    out->status = 0;
-    out->attempts = 0;
+    out->measure = ANSWER_MEASURE_UNKNOWN;
+    out->source = NULL;
     out->detail = (struct slice){0};
     out->ordinal = (uint32_t)record->expected++;
     out->code = record->code;

@@ -92,13 +92,14 @@ static int share_settle(struct share_work *share, const struct question *questio
         .code = share->file.codes[index],
         .settled = answers_settle(answer->kind, (enum outcome)share->file.old_outcomes[index]),
         .answered_at = now,
-        .attempts = (uint16_t)(question->tries + 1),
+        .measure = ANSWER_MEASURE_UNKNOWN,
     };
+    settled.measure.status = answer->status;
+    settled.measure.attempts = (uint16_t)(question->tries + 1);
     if (settled.settled == SETTLED_FOUND) {
         settled.address = answer->address;
     } else if (settled.settled == SETTLED_FAILED) {
         settled.cause = answer->cause;
-        settled.status = answer->status;
         settled.detail = answer->detail;
     }
     if (answer_batch_add(share->batch, &settled, err) != 0)

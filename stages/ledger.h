@@ -129,9 +129,13 @@ struct committed_batch {
 int ledger_commit(struct ledger *ledger, const struct committed_batch *batches, size_t count,
                   struct answer_place log_end, struct error *err);
 
-/* ledger_share_batches: committed batches of one share in order of commit; *places is the caller's
+/* ledger_share_batches: committed batches of one share in order of commit; *batches is the caller's
  * to free. */
-int ledger_share_batches(struct ledger *ledger, uint32_t share, struct answer_place **places,
+struct placed_batch {
+    struct answer_place place;
+    uint64_t committed_at; /* unix milliseconds; 0 = not known */
+};
+int ledger_share_batches(struct ledger *ledger, uint32_t share, struct placed_batch **batches,
                          size_t *count, struct error *err);
 
 /* ledger_share_answered: set bit i of bitmap (zeroed, `points` bits) for each committed ordinal of
@@ -148,8 +152,8 @@ int ledger_answered_by_share(struct ledger *ledger, uint32_t *out, uint32_t shar
  * ERROR_STATE when a share has other batches than these by now. */
 struct dropped_share {
     uint32_t share;
-    struct answer_place *places; /* of its batches, as ledger_share_batches has them */
-    size_t batches;
+    struct placed_batch *batches; /* as ledger_share_batches has them */
+    size_t count;
     struct answer_counts counts; /* sums over them */
     uint64_t *failed;            /* codes of its failed points */
     size_t failed_count;

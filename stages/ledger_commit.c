@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
-#define BATCH_VERSION 1
-#define KEY_BYTES 16 /* share, log file, log offset: the order of commit within a share */
+#define BATCH_VERSION 2 /* 2: when it was committed */
+#define KEY_BYTES 16    /* share, log file, log offset: the order of commit within a share */
 
 static void batch_key(unsigned char key[KEY_BYTES], uint32_t share, struct answer_place place)
 {
@@ -25,6 +26,7 @@ static int put_batch(struct work *work, const struct committed_batch *committed,
     record_begin(&record, BATCH_VERSION);
     record_number(&record, committed->place.bytes);
     record_number(&record, answer_batch_rows(committed->batch));
+    record_number(&record, clock_unix_ms());
     record_number(&record, count);
     uint32_t end = 0;
     for (size_t i = 0; i < count; i++) {
@@ -77,7 +79,7 @@ int ledger_commit(struct ledger *ledger, const struct committed_batch *batches, 
 /* A committed batch as read back; ranges follow in view. */
 struct batch_view {
     uint32_t share;
-    struct answer_place place;
+    struct placed_batch placed;
     uint32_t rows;
     uint64_t ranges;
     struct view view;
@@ -88,10 +90,11 @@ static int read_batch(struct store_walk *walk, struct batch_view *out, struct er
     if (store_walk_value(walk, BATCH_VERSION, &out->view, err) < 0)
         return -1;
     out->share = bytes_get32_big(walk->key);
-    out->place.file = bytes_get32_big(walk->key + 4);
-    out->place.offset = bytes_get64_big(walk->key + 8);
-    out->place.bytes = (uint32_t)view_number(&out->view, UINT32_MAX);
+    out->placed.place.file = bytes_get32_big(walk->key + 4);
+    out->placed.place.offset = bytes_get64_big(walk->key + 8);
+    out->placed.place.bytes = (uint32_t)view_number(&out->view, UINT32_MAX);
     out->rows = (uint32_t)view_number(&out->view, UINT32_MAX);
+    out->placed.committed_at = out->view.version >= 2 ? view_number(&out->view, UINT64_MAX) : 0;
     out->ranges = view_number(&out->view, out->rows);
     if (out->view.broken)
         return store_damaged(walk->work->ledger, "a batch makes no sense", err);
@@ -132,44 +135,49 @@ static int visit_all(struct ledger *ledger, uint32_t share, batch_visit *visit, 
     return work_end(&work, visit_batches(&work, share, visit, context, err), err);
 }
 
-static int append_place(void *context, struct work *work, struct batch_view *batch,
-                        struct error *err)
+static int append_placed(void *context, struct work *work, struct batch_view *batch,
+                         struct error *err)
 {
     (void)work;
-    return buffer_append(context, &batch->place, sizeof batch->place, err);
+    return buffer_append(context, &batch->placed, sizeof batch->placed, err);
 }
 
-int ledger_share_batches(struct ledger *ledger, uint32_t share, struct answer_place **places,
+int ledger_share_batches(struct ledger *ledger, uint32_t share, struct placed_batch **batches,
                          size_t *count, struct error *err)
 {
     struct buffer list = {0};
-    if (visit_all(ledger, share, append_place, &list, err) != 0) {
+    if (visit_all(ledger, share, append_placed, &list, err) != 0) {
         buffer_free(&list);
         return -1;
     }
-    *places = (struct answer_place *)list.data;
-    *count = list.used / sizeof **places;
+    *batches = (struct placed_batch *)list.data;
+    *count = list.used / sizeof **batches;
     return 0;
 }
 
-int batches_drop(struct work *work, uint32_t share, const struct answer_place *places, size_t count,
-                 struct error *err)
+static bool same_place(struct answer_place a, struct answer_place b)
+{
+    return a.file == b.file && a.offset == b.offset;
+}
+
+int batches_drop(struct work *work, uint32_t share, const struct placed_batch *batches,
+                 size_t count, struct error *err)
 {
     unsigned char key[KEY_BYTES];
     struct buffer list = {0};
-    if (visit_batches(work, share, append_place, &list, err) != 0) {
+    if (visit_batches(work, share, append_placed, &list, err) != 0) {
         buffer_free(&list);
         return -1;
     }
-    const struct answer_place *found = (const struct answer_place *)list.data;
+    const struct placed_batch *found = (const struct placed_batch *)list.data;
     bool same = list.used == count * sizeof *found;
     for (size_t i = 0; same && i < count; i++)
-        same = found[i].file == places[i].file && found[i].offset == places[i].offset;
+        same = same_place(found[i].place, batches[i].place);
     buffer_free(&list);
     if (!same)
         return error_set(err, ERROR_STATE, "share %u has other answers by now", share);
     for (size_t i = 0; i < count; i++) {
-        batch_key(key, share, places[i]);
+        batch_key(key, share, batches[i].place);
         if (store_delete(work, TABLE_BATCHES, key, sizeof key, err) != 0)
             return -1;
     }

@@ -73,7 +73,7 @@ static int drop_share(struct work *work, uint64_t number, struct run_record *run
     uint64_t first = point_file_first(run->counts.selected, shares, share->share);
     uint64_t end = point_file_first(run->counts.selected, shares, share->share + 1);
     bool done = end > first && answers_in(&share->counts) == end - first;
-    if (batches_drop(work, share->share, share->places, share->batches, err) != 0)
+    if (batches_drop(work, share->share, share->batches, share->count, err) != 0)
         return -1;
     if (!take_back(&run->counts, &share->counts) || run->counts.shares_done < done)
         return store_damaged(work->ledger, "batches and counts differ", err);

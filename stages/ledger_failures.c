@@ -38,8 +38,8 @@ static int add_failure(struct work *work, uint64_t number, struct grid grid,
     failure_key(key, grid_tile(grid, morton_decode(answer->code)), answer->code);
     record_begin(&record, FAILURE_VERSION);
     record_number(&record, answer->cause);
-    record_number(&record, answer->status);
-    record_number(&record, answer->attempts);
+    record_number(&record, answer->measure.status);
+    record_number(&record, answer->measure.attempts);
     record_bytes(&record, answer->detail.data,
                  fitting(answer->detail, sizeof((struct failure *)0)->detail - 1));
     return store_put(work, failures_table(number), key, sizeof key, &record, err);

@@ -6,7 +6,7 @@
  *   run         "active"                          run record
  *               "selected"                        selected points of each tile
  *               "folded"                          learned points folded into each tile, if any
- *   batches     share, log file, log offset       bytes, rows, ranges of ordinals
+ *   batches     share, log file, log offset       bytes, rows, when, ranges of ordinals
  *   tiles       tile                              tile record, changed entries by country
  *   history     run number                        run record
  *   countries   run number                        changed entries by country
@@ -122,8 +122,8 @@ int failures_drop(struct work *work, uint64_t number, struct grid grid, uint64_t
                   struct error *err);
 
 /* batches_drop: forget the batches of a share, which must be these. */
-int batches_drop(struct work *work, uint32_t share, const struct answer_place *places, size_t count,
-                 struct error *err);
+int batches_drop(struct work *work, uint32_t share, const struct placed_batch *batches,
+                 size_t count, struct error *err);
 
 /* tile_drop: forget that a tile was rebuilt, and what that changed in the counts. */
 int tile_drop(struct work *work, uint32_t tile, struct run_counts *counts, struct error *err);

@@ -19,6 +19,7 @@
 #include "stages/learned.h"
 #include "stages/ledger.h"
 #include "stages/limiter.h"
+#include "stages/station.h"
 
 struct line_settings {
     const char *cache_directory;
@@ -54,16 +55,6 @@ enum line_state {
     LINE_STATES
 };
 extern const char *const line_state_names[LINE_STATES];
-
-enum station {
-    STATION_SNAPSHOT,
-    STATION_GEOCODE,
-    STATION_WRITE,
-    STATION_REBUILD,
-    STATION_PUBLISH,
-    STATION_COUNT
-};
-extern const char *const station_names[STATION_COUNT];
 
 struct line_status {
     enum line_state state;

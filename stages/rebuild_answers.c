@@ -79,7 +79,7 @@ static int reserve_sources(struct answer_stream *stream, size_t count, struct er
 }
 
 /* Read the records behind each other, each at a multiple of 8; offsets[i] says where. */
-static int read_records(struct answer_stream *stream, const struct answer_place *places,
+static int read_records(struct answer_stream *stream, const struct placed_batch *batches,
                         size_t count, size_t *offsets, struct error *err)
 {
     static const unsigned char padding[8];
@@ -88,29 +88,31 @@ static int read_records(struct answer_stream *stream, const struct answer_place 
             buffer_append(&stream->bytes, padding, 8 - stream->bytes.used % 8, err) != 0)
             return -1;
         offsets[i] = stream->bytes.used;
-        if (answer_log_read(stream->settings->answers_directory, places[i], &stream->bytes, err) !=
-            0)
+        if (answer_log_read(stream->settings->answers_directory, batches[i].place, &stream->bytes,
+                            err) != 0)
             return -1;
     }
     offsets[count] = stream->bytes.used;
     return 0;
 }
 
-static int open_source(struct answer_stream *stream, struct answer_place place, size_t offset,
-                       size_t bytes, struct error *err)
+static int open_source(struct answer_stream *stream, const struct placed_batch *batch,
+                       size_t offset, struct error *err)
 {
     const char *directory = stream->settings->answers_directory;
     struct batch_source *source = &stream->sources[stream->opened];
-    char *path = answer_log_path(directory, place.file);
+    char *path = answer_log_path(directory, batch->place.file);
     if (path == NULL)
         return error_memory(err, "a file name");
-    int result = answer_reader_open(&source->reader, stream->bytes.data + offset, bytes, path, err);
+    int result = answer_reader_open(&source->reader, stream->bytes.data + offset,
+                                    batch->place.bytes, path, err);
     if (result == 0) {
         stream->opened++;
+        source->committed_at = batch->committed_at;
         if (answer_reader_share(&source->reader) != stream->share)
             result = error_set(err, ERROR_CORRUPT,
                                "%s: the answers at offset %" PRIu64 " are not of share %u", path,
-                               place.offset, stream->share);
+                               batch->place.offset, stream->share);
     }
     free(path);
     return result;
@@ -133,13 +135,13 @@ static int fill_heap(struct answer_stream *stream, struct error *err)
 static int load_share(struct answer_stream *stream, struct error *err)
 {
     const struct rebuild_settings *settings = stream->settings;
-    struct answer_place *places = NULL;
+    struct placed_batch *batches = NULL;
     size_t count = 0;
     size_t *offsets = NULL;
     int result = -1;
     close_share(stream);
     stream->share = point_file_share(settings->points, settings->shares, stream->next);
-    if (ledger_share_batches(settings->ledger, stream->share, &places, &count, err) != 0)
+    if (ledger_share_batches(settings->ledger, stream->share, &batches, &count, err) != 0)
         return -1;
     offsets = calloc(count + 1, sizeof *offsets);
     if (offsets == NULL) {
@@ -147,10 +149,10 @@ static int load_share(struct answer_stream *stream, struct error *err)
         goto out;
     }
     if (reserve_sources(stream, count > 0 ? count : 1, err) != 0 ||
-        read_records(stream, places, count, offsets, err) != 0)
+        read_records(stream, batches, count, offsets, err) != 0)
         goto out;
     for (size_t i = 0; i < count; i++) {
-        if (open_source(stream, places[i], offsets[i], places[i].bytes, err) != 0)
+        if (open_source(stream, &batches[i], offsets[i], err) != 0)
             goto out;
     }
     if (fill_heap(stream, err) != 0)
@@ -160,7 +162,7 @@ static int load_share(struct answer_stream *stream, struct error *err)
     result = 0;
 out:
     free(offsets);
-    free(places);
+    free(batches);
     return result;
 }
 
@@ -182,6 +184,7 @@ int answer_stream_next(struct answer_stream *stream, const struct settled_answer
                          "%s: point %" PRIu64 " of the run (share %u) has no answer there",
                          stream->settings->answers_directory, stream->next, stream->share);
     *out = &stream->heap[0]->answer;
+    stream->committed_at = stream->heap[0]->committed_at;
     stream->next++;
     return 1;
 }

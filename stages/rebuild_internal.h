@@ -7,6 +7,7 @@
 /* One committed batch of the share being read. */
 struct batch_source {
     struct answer_reader reader;
+    uint64_t committed_at;
     struct settled_answer answer; /* the one it gives next */
 };
 
@@ -22,6 +23,7 @@ struct answer_stream {
     size_t opened, room;
     struct batch_source **heap; /* those with answers left, by ordinal */
     size_t waiting;
+    uint64_t committed_at; /* of the answer given last, unix milliseconds; 0 = not known */
 };
 
 void answer_stream_open(struct answer_stream *stream, const struct rebuild_settings *settings,

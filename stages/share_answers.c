@@ -31,17 +31,17 @@ out:
     return more;
 }
 
-static int visit_batches(const char *directory, uint32_t share, const struct answer_place *places,
+static int visit_batches(const char *directory, uint32_t share, const struct placed_batch *batches,
                          size_t count, answer_visit *visit, void *context, struct error *err)
 {
     struct buffer bytes = {0};
     int result = 0;
     for (size_t i = 0; result == 0 && i < count; i++) {
-        char *path = answer_log_path(directory, places[i].file);
+        char *path = answer_log_path(directory, batches[i].place.file);
         buffer_clear(&bytes);
         if (path == NULL)
             result = error_memory(err, "a file name");
-        else if (answer_log_read(directory, places[i], &bytes, err) != 0)
+        else if (answer_log_read(directory, batches[i].place, &bytes, err) != 0)
             result = -1;
         else
             result = visit_record(&bytes, share, path, visit, context, err);
@@ -73,20 +73,20 @@ static int check_whole(const struct answer_batch *batch, uint32_t points, struct
 int share_answers_read(struct ledger *ledger, const char *answers_directory, uint32_t share,
                        uint32_t points, struct buffer *out, struct error *err)
 {
-    struct answer_place *places = NULL;
+    struct placed_batch *batches = NULL;
     struct answer_batch *batch = NULL;
     size_t count = 0;
     int result = -1;
-    if (ledger_share_batches(ledger, share, &places, &count, err) != 0)
+    if (ledger_share_batches(ledger, share, &batches, &count, err) != 0)
         return -1;
     if (answer_batch_create(&batch, share, err) == 0 &&
-        visit_batches(answers_directory, share, places, count, add_answer, batch, err) == 0 &&
+        visit_batches(answers_directory, share, batches, count, add_answer, batch, err) == 0 &&
         answer_batch_seal(batch, err) == 0 && check_whole(batch, points, err) == 0) {
         struct slice bytes = answer_batch_bytes(batch);
         result = buffer_append(out, bytes.data, bytes.length, err);
     }
     answer_batch_free(batch);
-    free(places);
+    free(batches);
     return result;
 }
 
@@ -121,10 +121,10 @@ static int look_at_share(struct ledger *ledger, const char *directory, uint32_t 
 {
     struct tally tally = {0};
     *out = (struct dropped_share){.share = share};
-    int result = ledger_share_batches(ledger, share, &out->places, &out->batches, err);
+    int result = ledger_share_batches(ledger, share, &out->batches, &out->count, err);
     if (result == 0)
         result =
-            visit_batches(directory, share, out->places, out->batches, tally_answer, &tally, err);
+            visit_batches(directory, share, out->batches, out->count, tally_answer, &tally, err);
     out->counts = tally.counts;
     out->failed = (uint64_t *)tally.failed.data;
     out->failed_count = tally.failed.used / sizeof *out->failed;
@@ -143,7 +143,7 @@ int share_answers_drop(struct ledger *ledger, const char *answers_directory, con
     if (result == 0 && count > 0)
         result = ledger_drop_shares(ledger, dropped, count, err);
     for (size_t i = 0; i < count; i++) {
-        free(dropped[i].places);
+        free(dropped[i].batches);
         free(dropped[i].failed);
     }
     free(dropped);

@@ -106,9 +106,9 @@ struct answer_batch *ledger_rig_batch(uint32_t share, uint32_t first, uint32_t r
             .ordinal = first + i,
             .code = morton_encode((struct point){(int32_t)(first + i) * 1000, 10000000}),
             .settled = settled,
-            .attempts = 3,
+            .measure.attempts = 3,
             .cause = CAUSE_TIMEOUT,
-            .status = 504,
+            .measure.status = 504,
             .detail = {"no answer", 9},
         };
         assert_int_equal(answer_batch_add(batch, &answer, NULL), 0);

@@ -487,7 +487,7 @@ struct settled_answer rig_answer(const struct rig_run *run, uint64_t ordinal)
         .code = morton_encode(entry.point),
         .settled = SETTLED_FOUND,
         .answered_at = 1700000000,
-        .attempts = 1,
+        .measure.attempts = 1,
     };
     answer.address.field[FIELD_STREET] = (struct slice){street, sizeof street - 1};
     answer.address.field[FIELD_COUNTRYCODE] = (struct slice){"ol", 2};

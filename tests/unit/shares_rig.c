@@ -57,7 +57,7 @@ static void answer_until(struct shares_peer *peer, struct holding *holding, uint
             .code = first_of(peer->rig, holding->share) + holding->next,
             .settled = SETTLED_NONE,
             .answered_at = 1700000000u + (uint32_t)(peer - peer->rig->peers),
-            .attempts = 1,
+            .measure.attempts = 1,
         };
         good(answer_batch_add(batch, &answer, &err), &err);
     }

@@ -25,7 +25,7 @@ static struct settled_answer found(uint32_t ordinal, const char *city, const cha
         .code = morton_encode((struct point){521000000, 130000000 + (int32_t)ordinal * 500}),
         .settled = SETTLED_FOUND,
         .answered_at = 1700000000 + ordinal / 100,
-        .attempts = 1,
+        .measure.attempts = 1,
     };
     answer.address.field[FIELD_CITY] = text(city);
     answer.address.field[FIELD_COUNTRY] = text(country);
@@ -37,8 +37,8 @@ static struct settled_answer failed(uint32_t ordinal, enum failure_cause cause, 
     struct settled_answer answer = found(ordinal, "", "");
     answer.settled = SETTLED_FAILED;
     answer.cause = cause;
-    answer.status = 503;
-    answer.attempts = 5;
+    answer.measure.status = 503;
+    answer.measure.attempts = 5;
     answer.detail = text(detail);
     return answer;
 }
@@ -82,8 +82,8 @@ static void assert_same(const struct settled_answer *a, const struct settled_ans
     if (b->settled != SETTLED_FAILED)
         return;
     assert_int_equal(a->cause, b->cause);
-    assert_int_equal(a->status, b->status);
-    assert_int_equal(a->attempts, b->attempts);
+    assert_int_equal(a->measure.status, b->measure.status);
+    assert_int_equal(a->measure.attempts, b->measure.attempts);
     assert_true(slice_equal(a->detail, b->detail));
 }
 
@@ -148,7 +148,7 @@ static void counts_outcomes_causes_and_retries(void **state)
     add(batch, failed(1, CAUSE_RESET, "x"));
     add(batch, failed(2, CAUSE_RESET, "x"));
     struct settled_answer twice = found(3, "A", "B");
-    twice.attempts = 2;
+    twice.measure.attempts = 2;
     add(batch, twice);
     const struct answer_counts *counts = answer_batch_counts(batch);
     assert_int_equal(counts->settled[SETTLED_FOUND], 2);

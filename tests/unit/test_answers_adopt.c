@@ -25,8 +25,8 @@ static struct settled_answer make_answer(uint32_t ordinal)
         answer.address.field[FIELD_CITY] = (struct slice){"Berlin", 6};
     } else if (answer.settled == SETTLED_FAILED) {
         answer.cause = CAUSE_TIMEOUT;
-        answer.status = 503;
-        answer.attempts = 4;
+        answer.measure.status = 503;
+        answer.measure.attempts = 4;
         answer.detail = (struct slice){"too slow", 8};
     }
     return answer;

@@ -24,8 +24,8 @@ static unsigned char *make_record(size_t *bytes)
             .settled = i % SETTLED_COUNT,
             .answered_at = 1700000000 + i / 3,
             .cause = CAUSE_CONNECT,
-            .status = 404,
-            .attempts = 2,
+            .measure.status = 404,
+            .measure.attempts = 2,
             .detail = {"refused", 7},
         };
         answer.address.field[FIELD_CITY] = (struct slice){"Bath", 1 + i % 4};

@@ -63,7 +63,7 @@ static void take_answers(struct bench *bench, const struct answer_batch *batch)
         uint64_t ordinal = first + answer.ordinal;
         bench->repeated += bench->settled[ordinal] != 0;
         bench->settled[ordinal] = (uint8_t)(answer.settled + 1);
-        bench->attempts[ordinal] = answer.attempts;
+        bench->attempts[ordinal] = answer.measure.attempts;
         bench->causes[ordinal] = answer.cause;
         atomic_fetch_add(&bench->taken, 1);
     }

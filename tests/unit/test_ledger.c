@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tests/unit/ledger_rig.h"
 
 static void a_new_ledger_is_empty(void **state)
@@ -136,10 +137,11 @@ static void an_update_leaves_what_commits_count(void **state)
 static void a_shares_batches_and_points_are_found_again(void **state)
 {
     (void)state;
-    struct answer_place *places;
+    struct placed_batch *batches;
     size_t count;
     uint32_t answered;
     uint8_t bitmap[5] = {0};
+    uint64_t before = clock_unix_ms();
     ledger_rig_refresh("one", 1000);
     assert_int_equal(ledger_rig_commit(ledger_rig_batch(2, 30, 7, SETTLED_FOUND), 0, false, NULL),
                      0);
@@ -147,12 +149,14 @@ static void a_shares_batches_and_points_are_found_again(void **state)
                      0);
     assert_int_equal(ledger_rig_commit(ledger_rig_batch(2, 0, 2, SETTLED_FOUND), 200, false, NULL),
                      0);
-    assert_int_equal(ledger_share_batches(ledger_rig, 2, &places, &count, NULL), 0);
+    assert_int_equal(ledger_share_batches(ledger_rig, 2, &batches, &count, NULL), 0);
     assert_int_equal(count, 2);
-    assert_int_equal(places[0].offset, 0);
-    assert_int_equal(places[1].offset, 200);
-    assert_int_equal(places[1].bytes, 100);
-    free(places);
+    assert_int_equal(batches[0].place.offset, 0);
+    assert_int_equal(batches[1].place.offset, 200);
+    assert_int_equal(batches[1].place.bytes, 100);
+    assert_in_range(batches[0].committed_at, before, clock_unix_ms());
+    assert_in_range(batches[1].committed_at, batches[0].committed_at, clock_unix_ms());
+    free(batches);
     assert_int_equal(ledger_share_answered(ledger_rig, 2, bitmap, 37, &answered, NULL), 0);
     assert_int_equal(answered, 9);
     static const uint8_t expected[5] = {3, 0, 0, 0xc0, 0x1f};

@@ -45,12 +45,12 @@ static struct settled_answer make_answer(const struct bench *bench, uint64_t ord
     struct settled_answer answer = rig_answer(&bench->run, ordinal);
     answer.settled = (enum settled)(ordinal % SETTLED_COUNT);
     answer.answered_at += (uint32_t)ordinal;
-    answer.attempts = ordinal % 3 == 0 ? 2 : 1;
+    answer.measure.attempts = ordinal % 3 == 0 ? 2 : 1;
     if (answer.settled != SETTLED_FOUND)
         memset(&answer.address, 0, sizeof answer.address);
     if (answer.settled == SETTLED_FAILED) {
         answer.cause = CAUSE_TIMEOUT;
-        answer.attempts = 4;
+        answer.measure.attempts = 4;
         answer.detail = (struct slice){"slow", ordinal % 8 == 3 ? 4 : 0};
     }
     return answer;
@@ -295,13 +295,14 @@ static void nothing_is_dropped_when_a_record_is_damaged(void **state)
     answer_share(&bench, 0, 1);
     answer_share(&bench, 1, 1);
     struct run_counts before = look(&bench).counts;
-    struct answer_place *places;
+    struct placed_batch *batches;
     size_t count;
-    assert_int_equal(ledger_share_batches(bench.run.ledger, 1, &places, &count, &err), 0);
+    assert_int_equal(ledger_share_batches(bench.run.ledger, 1, &batches, &count, &err), 0);
     (void)snprintf(command, sizeof command,
                    "printf X | dd of=%s/%06u.log bs=1 seek=%u conv=notrunc 2>/dev/null",
-                   bench.rig->answers, places[0].file, (unsigned)places[0].offset + 60);
-    free(places);
+                   bench.rig->answers, batches[0].place.file,
+                   (unsigned)batches[0].place.offset + 60);
+    free(batches);
     assert_int_equal(system(command), 0);
     assert_int_equal(share_answers_drop(bench.run.ledger, bench.rig->answers, dropped, 2, &err),
                      -1);

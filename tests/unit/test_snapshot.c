@@ -285,7 +285,7 @@ static void fail_some(const char *id)
     assert_int_equal(answer_batch_create(&batch, 0, NULL), 0);
     for (uint32_t i = 3; i < expected.count; i += 7) {
         struct settled_answer answer = {
-            .ordinal = i, .code = expected.codes[i], .settled = SETTLED_FAILED, .attempts = 1};
+            .ordinal = i, .code = expected.codes[i], .settled = SETTLED_FAILED, .measure.attempts = 1};
         assert_int_equal(answer_batch_add(batch, &answer, NULL), 0);
         expected.codes[kept] = expected.codes[i];
         expected.outcomes[kept++] = expected.outcomes[i];
