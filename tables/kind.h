@@ -34,6 +34,7 @@ struct kind_shape {
 struct kind {
     const char *name;
     unsigned default_n, most_n;         /* most_n 0: it takes no N */
+    unsigned least_n;                   /* 0 and 1: any N from 1 */
     unsigned least_values, most_values; /* expressions; least 0: `of` may be left out */
     bool numbers;                       /* the values must be numbers */
     bool takes_weight;
