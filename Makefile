@@ -275,7 +275,7 @@ test: deps-test
 
 # Every unit test under ASan+UBSan and under TSan, and under both the end-to-end tests that are not
 # about speed or a thousand kills.
-SANITIZED := CC=clang LINKER=lld OPT=-O1 DEBUG=-g1
+SANITIZED := CC=clang LINKER=lld OPT=-O1 DEBUG=-g1 WERROR=1
 ASAN := $(SANITIZED) SAN=address,undefined BUILD=$(BUILD)/asan
 TSAN := $(SANITIZED) SAN=thread BUILD=$(BUILD)/tsan
 check-san: deps-test
