@@ -6,7 +6,7 @@
 
 static const struct subcommand *const tables[] = {
     start_subcommands,   steer_subcommands,  status_subcommands, peers_subcommands,
-    history_subcommands, lookup_subcommands, cache_subcommands};
+    history_subcommands, report_subcommands, lookup_subcommands, cache_subcommands};
 
 static const char *const later[] = {"query", NULL};
 

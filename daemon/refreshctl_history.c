@@ -1,4 +1,4 @@
-/* refreshctl runs, report, failures. */
+/* refreshctl runs, failures. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +7,6 @@
 #include "daemon/refreshctl_client.h"
 #include "daemon/refreshctl_session.h"
 #include "daemon/refreshctl_text.h"
-
-/* Send a command about one run ("" = the newest), leaving the connection open for attachments. */
-static int call(struct session *session, const char *command, const char *run,
-                struct client **client, cJSON **reply, struct error *err)
-{
-    cJSON *arguments = NULL;
-    *client = NULL;
-    if (session_connect(session, client, err) != 0)
-        return -1;
-    if (run != NULL) {
-        arguments = cJSON_CreateObject();
-        cJSON_AddStringToObject(arguments, "run", run);
-    }
-    return client_call(*client, command, arguments, reply, err);
-}
 
 static void print_run(const cJSON *run)
 {
@@ -46,7 +31,7 @@ static int run_runs(struct session *session, int argc, char **argv)
     struct error err;
     struct client *client;
     cJSON *reply;
-    status = call(session, "runs", NULL, &client, &reply, &err);
+    status = session_ask(session, "runs", NULL, &client, &reply, &err);
     client_close(client);
     if (status != 0)
         return session_fail(session, &err);
@@ -59,61 +44,6 @@ static int run_runs(struct session *session, int argc, char **argv)
                  "ANSWERED", "FOUND", "FAILED", "CHANGED");
     cJSON_ArrayForEach(run, runs) print_run(run);
     cJSON_Delete(runs);
-    return EXIT_DONE;
-}
-
-static void print_table(const cJSON *table)
-{
-    const cJSON *row;
-    char count[FIGURE_BYTES], skipped[FIGURE_BYTES];
-    (void)printf("\n%s   (counted %s, skipped %s)\n", member_text(table, "text"),
-                 figure_count(member_number(table, "emitted"), count),
-                 figure_count(member_number(table, "skipped"), skipped));
-    cJSON_ArrayForEach(row, member(table, "rows"))
-    {
-        const cJSON *index;
-        (void)fputs(" ", stdout);
-        cJSON_ArrayForEach(index, member(row, "index"))(void)
-            printf(" %-12s", cJSON_IsString(index) ? index->valuestring : "");
-        (void)printf(" %s\n", figure_count(member_number(row, "value"), count));
-    }
-}
-
-static void print_report(const cJSON *report)
-{
-    static const char *const names[] = {"total",  "found",   "none",   "unsure",
-                                        "failed", "carried", "changed"};
-    const cJSON *points = member(report, "points"), *table;
-    const char *result = member_text(report, "result"), *reason = member_text(report, "reason");
-    (void)printf("run %s, %s%s%s\n", member_text(report, "run"),
-                 result[0] != '\0' ? result : "active", reason[0] != '\0' ? ": " : "", reason);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char count[FIGURE_BYTES];
-        (void)printf("  %-8s %14s\n", names[i],
-                     figure_count(member_number(points, names[i]), count));
-    }
-    cJSON_ArrayForEach(table, member(report, "tables")) print_table(table);
-}
-
-static int run_report(struct session *session, int argc, char **argv)
-{
-    const char *run = "";
-    int status = session_words(session, argc, argv, NULL, NULL, &run, 0, 1, NULL);
-    if (status != 0)
-        return status;
-    struct error err;
-    struct client *client;
-    cJSON *reply;
-    status = call(session, "report", run, &client, &reply, &err);
-    client_close(client);
-    if (status != 0)
-        return session_fail(session, &err);
-    cJSON *report = cJSON_DetachItemFromObjectCaseSensitive(reply, "report");
-    cJSON_Delete(reply);
-    if (session->json)
-        return session_print(session, report, EXIT_DONE);
-    print_report(report);
-    cJSON_Delete(report);
     return EXIT_DONE;
 }
 
@@ -224,7 +154,7 @@ static int run_failures(struct session *session, int argc, char **argv)
     struct error err;
     struct client *client;
     cJSON *reply = NULL;
-    status = call(session, "failures", run, &client, &reply, &err);
+    status = session_ask(session, "failures", run, &client, &reply, &err);
     if (status == 0)
         status = print_failures(client, reply, form, &err);
     cJSON_Delete(reply);
@@ -234,8 +164,6 @@ static int run_failures(struct session *session, int argc, char **argv)
 
 const struct subcommand history_subcommands[] = {
     {"runs", "", NULL, "List the runs, newest first", "", "runs", "0123", run_runs},
-    {"report", "[RUN]", NULL, "Show what a run changed", "The newest run by default.",
-     "report 20261121T020000Z-1f3a", "0123", run_report},
     {"failures", "[RUN]", failures_options, "List the points that failed, and why",
      "Of the newest run by default. `start --retry-failed` asks for them again.",
      "failures --format csv", "0123", run_failures},

@@ -31,6 +31,20 @@ int session_connect(struct session *session, struct client **out, struct error *
     return socket == NULL ? -1 : client_open(out, socket, err);
 }
 
+int session_ask(struct session *session, const char *command, const char *run,
+                struct client **client, cJSON **reply, struct error *err)
+{
+    cJSON *arguments = NULL;
+    *client = NULL;
+    if (session_connect(session, client, err) != 0)
+        return -1;
+    if (run != NULL) {
+        arguments = cJSON_CreateObject();
+        cJSON_AddStringToObject(arguments, "run", run);
+    }
+    return client_call(*client, command, arguments, reply, err);
+}
+
 int session_fail(const struct session *session, const struct error *err)
 {
     int status = protocol_exit(err->code);

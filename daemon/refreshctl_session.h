@@ -42,7 +42,8 @@ struct subcommand {
 
 /* Each ends in a NULL name. */
 extern const struct subcommand start_subcommands[], steer_subcommands[], status_subcommands[],
-    peers_subcommands[], history_subcommands[], lookup_subcommands[], cache_subcommands[];
+    peers_subcommands[], history_subcommands[], report_subcommands[], lookup_subcommands[],
+    cache_subcommands[];
 
 int session_config(struct session *session, struct error *err);
 
@@ -52,6 +53,11 @@ const char *session_cache(struct session *session, struct error *err);
 
 /* session_connect: a connection to refreshd. */
 int session_connect(struct session *session, struct client **out, struct error *err);
+
+/* session_ask: send a command about one run ("" = the newest, NULL = none) and wait for its reply.
+ * The connection stays open for what is attached; *client is to be closed on failure as well. */
+int session_ask(struct session *session, const char *command, const char *run,
+                struct client **client, cJSON **reply, struct error *err);
 
 /* session_fail: say what is wrong; returns the exit status. */
 int session_fail(const struct session *session, const struct error *err);

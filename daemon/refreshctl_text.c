@@ -1,6 +1,8 @@
 #include "daemon/refreshctl_text.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,6 +17,34 @@ char *figure_count(double count, char out[FIGURE_BYTES])
         out[used++] = digits[i];
     }
     out[used] = '\0';
+    return out;
+}
+
+char *figure_value(double value, int digits, char out[FIGURE_BYTES])
+{
+    char text[64];
+    double size = fabs(value);
+    if (value == round(value) && size < 1e15)
+        return figure_count(value + 0.0, out);
+    if (size >= 1e15 || size < 1e-6) {
+        (void)snprintf(out, FIGURE_BYTES, "%.*g", digits, value);
+        return out;
+    }
+    int decimals = digits - 1 - (int)floor(log10(size));
+    (void)snprintf(text, sizeof text, "%.*f",
+                   decimals < 1    ? 1
+                   : decimals > 15 ? 15
+                                   : decimals,
+                   value);
+    size_t length = strlen(text);
+    while (text[length - 1] == '0')
+        length--;
+    text[text[length - 1] == '.' ? length - 1 : length] = '\0';
+    const char *point = strchr(text, '.');
+    (void)figure_count(trunc(strtod(text, NULL)), out);
+    size_t used = strlen(out);
+    if (point != NULL)
+        (void)snprintf(out + used, FIGURE_BYTES - used, "%s", point);
     return out;
 }
 
