@@ -13,6 +13,7 @@
 #include "tables/kind.h"
 
 #define TABLE_NAME_BYTES 63
+#define TABLE_NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 #define TABLE_SOURCE_BYTES 4000 /* longest text of one table */
 
 struct table {
