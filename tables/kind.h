@@ -28,21 +28,23 @@ struct emission {
 struct kind_shape {
     unsigned n;      /* of KIND(N), or the default */
     unsigned values; /* expressions */
+    unsigned texts;  /* of them those that are texts */
     bool weighted;   /* there is a weight clause */
 };
 
 struct kind {
     const char *name;
-    unsigned default_n, most_n;         /* most_n 0: it takes no N */
-    unsigned least_n;                   /* 0 and 1: any N from 1 */
-    unsigned least_values, most_values; /* expressions; least 0: `of` may be left out */
-    bool numbers;                       /* the values must be numbers */
+    unsigned least_n, default_n, most_n; /* most_n 0: it takes no N */
+    unsigned least_values, most_values;  /* expressions; least 0: `of` may be left out */
+    bool numbers;                        /* the values must be numbers */
     bool takes_weight;
+    double limit; /* a record is skipped whose value (weight, where numbers is false) is of this
+                   * magnitude or more, or whose weight is below 0; 0: none is */
+    bool samples; /* it looks at priority */
     const char *help;
 
-    size_t cell_bytes; /* of the struct; zeroed, then begin */
-    void (*begin)(void *cell, const struct kind_shape *shape);
-    void (*end)(void *cell); /* frees what the cell holds, not the cell */
+    size_t cell_bytes;       /* of the struct; it begins zeroed */
+    void (*end)(void *cell); /* frees what the cell holds, not the cell; NULL: nothing */
 
     /* emit: take one in. -1: out of memory; the cell is as before. *others grows by how many
      * earlier or present emissions are not kept by a kind that is bounded by N on purpose and whose
@@ -52,9 +54,11 @@ struct kind {
     int (*merge)(void *into, const void *from, const struct kind_shape *shape, uint64_t *others,
                  struct error *err);
 
-    /* charge: bytes that the cell is taken to use, at least those it does; never less after an emit
-     * or a merge than either had before. cells.h bounds the sum. */
+    /* charge: bytes that the cell is taken to use besides cell_bytes, at least those it does: a
+     * function of all that it took in, in whatever order, that never falls when more comes. NULL:
+     * none. cells.h bounds the sum. most_charge: what it can come to. */
     size_t (*charge)(const void *cell, const struct kind_shape *shape);
+    size_t (*most_charge)(const struct kind_shape *shape);
 
     /* write appends; read gives a cell out of bytes [*at, end) that nobody vouches for and moves
      * *at on: false = they make no sense (the cell is ended). failed allocations: *err set. */
@@ -66,11 +70,15 @@ struct kind {
     /* result: the cell as JSON (a number, or a list). NULL: no memory. */
     cJSON *(*result)(const void *cell, const struct kind_shape *shape);
     /* bound: the largest error of a result of this cell, in the words of docs/REPORTS.md; 0 = it is
-     * exact. */
+     * exact. NULL: it always is. */
     double (*bound)(const void *cell, const struct kind_shape *shape);
 };
 
 extern const struct kind *const kinds[]; /* ends in NULL */
 const struct kind *kind_find(const char *name, size_t length);
+
+/* kind_fits: whether one cell of that shape is sure to fit in the memory of a table; if not, N is
+ * too large for so many expressions. shape->n and shape->values are within the kind's bounds. */
+bool kind_fits(const struct kind *kind, const struct kind_shape *shape);
 
 #endif

@@ -180,6 +180,7 @@ static int parse_value(struct table *out, struct parser *parser)
                        : parser_expression(parser, value)) != 0)
         return -1;
     out->shape.values++;
+    out->shape.texts += expression_kind(*value) == VALUE_TEXT;
     return 0;
 }
 
@@ -199,6 +200,15 @@ static int parse_values(struct table *out, struct parser *parser)
         return parser_wrong(parser, column, "%s takes at least %u expressions", kind->name,
                             kind->least_values);
     return 0;
+}
+
+/* check_size: at `column` stands the kind. */
+static int check_size(const struct table *table, struct parser *parser, unsigned column)
+{
+    if (kind_fits(table->kind, &table->shape))
+        return 0;
+    return parser_wrong(parser, column, "%s(%u) of so many expressions takes too much memory",
+                        table->kind->name, table->shape.n);
 }
 
 static int parse_weight(struct table *out, struct parser *parser)
@@ -241,9 +251,11 @@ static int parse_words(struct table *out, const char *text, const char *at, stru
 {
     struct parser parser = {.err = err};
     lexer_begin(&parser.lexer, text, at, err);
+    unsigned column = parser.lexer.token.column;
     if (parse_kind(out, &parser) != 0 || parse_n(out, &parser) != 0 ||
         parse_index(out, &parser) != 0 || parse_values(out, &parser) != 0 ||
-        parse_weight(out, &parser) != 0 || parse_when(out, &parser) != 0)
+        check_size(out, &parser, column) != 0 || parse_weight(out, &parser) != 0 ||
+        parse_when(out, &parser) != 0)
         return -1;
     if (parser.lexer.token.kind != TOKEN_END)
         return parser_unexpected(&parser, what_follows(out),

@@ -1,0 +1,271 @@
+#include "tables/counters.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALLOCATION_BYTES ((size_t)32) /* what malloc adds at most to a small block */
+#define FEWEST 8U
+
+static bool same_value(const struct counter *a, const struct counter *b)
+{
+    return a->hash == b->hash && a->bytes == b->bytes && memcmp(a->value, b->value, a->bytes) == 0;
+}
+
+/* The slot of that value, or the free one where it would be. */
+static uint32_t *find(const struct counters *counters, const struct counter *wanted)
+{
+    uint32_t mask = counters->slots - 1, at = (uint32_t)wanted->hash & mask;
+    while (counters->slot[at] != 0 &&
+           !same_value(&counters->counter[counters->slot[at] - 1], wanted))
+        at = (at + 1) & mask;
+    return &counters->slot[at];
+}
+
+static struct counter *lookup(const struct counters *counters, const struct counter *wanted)
+{
+    uint32_t number = counters->slots > 0 ? *find(counters, wanted) : 0;
+    return number > 0 ? &counters->counter[number - 1] : NULL;
+}
+
+/* Free a slot, and let those behind it that were pushed on move up. */
+static void clear_slot(struct counters *counters, uint32_t *slot)
+{
+    uint32_t mask = counters->slots - 1, hole = (uint32_t)(slot - counters->slot);
+    for (uint32_t at = (hole + 1) & mask; counters->slot[at] != 0; at = (at + 1) & mask) {
+        uint32_t home = (uint32_t)counters->counter[counters->slot[at] - 1].hash & mask;
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            counters->slot[hole] = counters->slot[at];
+            hole = at;
+        }
+    }
+    counters->slot[hole] = 0;
+}
+
+static uint32_t slots_for(uint32_t room)
+{
+    uint32_t slots = 2 * FEWEST;
+    while (slots < 2 * room)
+        slots *= 2;
+    return slots;
+}
+
+static int make_room(struct counters *counters, uint32_t most, struct error *err)
+{
+    if (counters->used < counters->room)
+        return 0;
+    uint32_t room = counters->room > 0 ? 2 * counters->room : FEWEST;
+    room = room < most ? room : most;
+    uint32_t *slot = calloc(slots_for(room), sizeof *slot);
+    struct counter *larger = realloc(counters->counter, room * sizeof *larger);
+    if (larger != NULL)
+        counters->counter = larger;
+    if (slot == NULL || larger == NULL) {
+        free(slot);
+        return error_memory(err, "a table");
+    }
+    free(counters->slot);
+    counters->slot = slot;
+    counters->slots = slots_for(room);
+    counters->room = room;
+    for (uint32_t i = 0; i < counters->used; i++)
+        *find(counters, &counters->counter[i]) = i + 1;
+    return 0;
+}
+
+static double count_at(const struct counters *counters, uint32_t place)
+{
+    return counters->counter[counters->heap[place]].count;
+}
+
+/* The counter at that place of the heap has grown. */
+static void sink(struct counters *counters, uint32_t at)
+{
+    uint32_t moved = counters->heap[at];
+    double count = counters->counter[moved].count;
+    for (uint32_t child; (child = 2 * at + 1) < counters->used; at = child) {
+        if (child + 1 < counters->used && count_at(counters, child + 1) < count_at(counters, child))
+            child++;
+        if (count <= count_at(counters, child))
+            break;
+        counters->heap[at] = counters->heap[child];
+        counters->counter[counters->heap[at]].rank = at;
+    }
+    counters->heap[at] = moved;
+    counters->counter[moved].rank = at;
+}
+
+static int make_heap(struct counters *counters, struct error *err)
+{
+    counters->heap = malloc(counters->used * sizeof *counters->heap);
+    if (counters->heap == NULL)
+        return error_memory(err, "a table");
+    for (uint32_t i = 0; i < counters->used; i++) {
+        counters->heap[i] = i;
+        counters->counter[i].rank = i;
+    }
+    for (uint32_t at = counters->used; at-- > 0;)
+        sink(counters, at);
+    return 0;
+}
+
+static unsigned char *copy_value(const struct counter *counter)
+{
+    unsigned char *copy = malloc(counter->bytes + (size_t)1);
+    if (copy != NULL)
+        memcpy(copy, counter->value, counter->bytes);
+    return copy;
+}
+
+static int append(struct counters *counters, uint32_t most, const struct counter *more,
+                  struct error *err)
+{
+    if (make_room(counters, most, err) != 0)
+        return -1;
+    struct counter new = *more;
+    new.value = copy_value(more);
+    if (new.value == NULL)
+        return error_memory(err, "a table");
+    counters->counter[counters->used++] = new;
+    *find(counters, more) = counters->used;
+    return 0;
+}
+
+/* Give the smallest counter to a new value. */
+static int take_over(struct counters *counters, const struct counter *more, struct error *err)
+{
+    if (counters->heap == NULL && make_heap(counters, err) != 0)
+        return -1;
+    unsigned char *value = copy_value(more);
+    if (value == NULL)
+        return error_memory(err, "a table");
+    struct counter *smallest = &counters->counter[counters->heap[0]];
+    clear_slot(counters, find(counters, smallest));
+    free(smallest->value);
+    counters->floor = smallest->count;
+    *smallest = (struct counter){.count = counters->floor + more->count,
+                                 .error = counters->floor + more->error,
+                                 .hash = more->hash,
+                                 .value = value,
+                                 .bytes = more->bytes};
+    *find(counters, smallest) = counters->heap[0] + 1;
+    sink(counters, 0);
+    return 0;
+}
+
+int counters_add(struct counters *counters, uint32_t most, const struct counter *more,
+                 struct error *err)
+{
+    struct counter *counter = lookup(counters, more);
+    if (counter != NULL) {
+        counter->count += more->count;
+        counter->error += more->error;
+        if (counters->heap != NULL)
+            sink(counters, counter->rank);
+        return 0;
+    }
+    if ((counters->used < most ? append(counters, most, more, err)
+                               : take_over(counters, more, err)) != 0)
+        return -1;
+    if (more->bytes > counters->longest)
+        counters->longest = more->bytes;
+    return 0;
+}
+
+/* Add to `all` the counters of one side, with what the other may have forgotten of them. */
+static int add_side(struct counters *all, const struct counters *side, const struct counters *other,
+                    struct error *err)
+{
+    for (uint32_t i = 0; i < side->used; i++) {
+        struct counter counter = side->counter[i];
+        double forgotten = lookup(other, &counter) == NULL ? other->floor : 0;
+        counter.count += forgotten;
+        counter.error += forgotten;
+        if (counters_add(all, UINT32_MAX, &counter, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int counters_merge(struct counters *into, const struct counters *from, uint32_t most,
+                   struct error *err)
+{
+    struct counters all = {0}, kept = {0};
+    struct counter *sorted = NULL;
+    int result = -1;
+    if (add_side(&all, into, from, err) != 0 || add_side(&all, from, into, err) != 0)
+        goto out;
+    sorted = counters_sorted(&all, COUNTERS_BY_COUNT);
+    if (sorted == NULL) {
+        error_memory(err, "a table");
+        goto out;
+    }
+    uint32_t keep = all.used < most ? all.used : most;
+    for (uint32_t i = 0; i < keep; i++)
+        if (counters_add(&kept, most, &sorted[i], err) != 0)
+            goto out;
+    kept.floor = into->floor + from->floor;
+    if (all.used > keep && sorted[keep].count > kept.floor)
+        kept.floor = sorted[keep].count;
+    kept.longest = into->longest > from->longest ? into->longest : from->longest;
+    struct counters old = *into;
+    *into = kept;
+    kept = old;
+    result = 0;
+out:
+    free(sorted);
+    counters_end(&kept);
+    counters_end(&all);
+    return result;
+}
+
+static size_t table_bytes(uint32_t room)
+{
+    return room * (sizeof(struct counter) + sizeof(uint32_t)) + slots_for(room) * sizeof(uint32_t);
+}
+
+size_t counters_bytes(const struct counters *counters)
+{
+    return counters->room == 0 ? 0
+                               : table_bytes(counters->room) +
+                                     counters->used * (ALLOCATION_BYTES + counters->longest);
+}
+
+size_t counters_most_bytes(uint32_t most, size_t longest)
+{
+    return table_bytes(most) + most * (ALLOCATION_BYTES + longest);
+}
+
+void counters_end(struct counters *counters)
+{
+    for (uint32_t i = 0; i < counters->used; i++)
+        free(counters->counter[i].value);
+    free(counters->counter);
+    free(counters->slot);
+    free(counters->heap);
+}
+
+static int by_value(const void *left, const void *right)
+{
+    const struct counter *a = left, *b = right;
+    uint32_t both = a->bytes < b->bytes ? a->bytes : b->bytes;
+    int order = memcmp(a->value, b->value, both);
+    return order != 0 ? order : (a->bytes > b->bytes) - (a->bytes < b->bytes);
+}
+
+static int by_count(const void *left, const void *right)
+{
+    const struct counter *a = left, *b = right;
+    return a->count != b->count ? (a->count > b->count ? -1 : 1) : by_value(left, right);
+}
+
+struct counter *counters_sorted(const struct counters *counters, enum counters_order order)
+{
+    struct counter *sorted = malloc((counters->used + (size_t)1) * sizeof *sorted);
+    if (sorted == NULL)
+        return NULL;
+    if (counters->used > 0)
+        memcpy(sorted, counters->counter, counters->used * sizeof *sorted);
+    qsort(sorted, counters->used, sizeof *sorted, order == COUNTERS_BY_VALUE ? by_value : by_count);
+    return sorted;
+}

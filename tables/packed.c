@@ -1,0 +1,209 @@
+#include "tables/packed.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+
+enum tag { TAG_NUMBER = 1, TAG_TEXT, TAG_FALSE, TAG_TRUE };
+
+static inline double plain_zero(double number)
+{
+    return number + 0.0; /* -0 + 0 is 0 */
+}
+
+static uint32_t cut_length(struct slice text)
+{
+    uint32_t length = TABLE_TEXT_BYTES;
+    while (length > 1 && ((unsigned char)text.data[length] & 0xC0) == 0x80)
+        length--;
+    return length;
+}
+
+static inline uint32_t kept_length(struct slice text)
+{
+    return text.length <= TABLE_TEXT_BYTES ? text.length : cut_length(text);
+}
+
+size_t packed_size(const struct value *values, unsigned count)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; i++)
+        bytes += values[i].kind == VALUE_TEXT     ? 2 + (size_t)kept_length(values[i].text)
+                 : values[i].kind == VALUE_NUMBER ? PACKED_NUMBER_BYTES
+                                                  : 1;
+    return bytes;
+}
+
+unsigned char *packed_put(unsigned char *at, const struct value *values, unsigned count)
+{
+    for (const struct value *value = values; value < values + count; value++) {
+        if (value->kind == VALUE_TEXT) {
+            uint32_t length = kept_length(value->text);
+            *at++ = TAG_TEXT;
+            *at++ = (unsigned char)length;
+            memcpy(at, value->text.data, length);
+            at += length;
+        } else if (value->kind == VALUE_NUMBER) {
+            double number = plain_zero(value->number);
+            *at++ = TAG_NUMBER;
+            memcpy(at, &number, sizeof number);
+            at += sizeof number;
+        } else {
+            *at++ = value->number != 0 ? TAG_TRUE : TAG_FALSE;
+        }
+    }
+    return at;
+}
+
+uint64_t packed_hash(const struct value *values, unsigned count)
+{
+    uint64_t hash = 0;
+    for (const struct value *value = values; value < values + count; value++) {
+        if (value->kind == VALUE_TEXT) {
+            hash = XXH3_64bits_withSeed(value->text.data, kept_length(value->text), hash);
+        } else {
+            double number = plain_zero(value->number);
+            hash = XXH3_64bits_withSeed(&number, sizeof number, hash + value->kind);
+        }
+    }
+    return hash;
+}
+
+bool packed_equal(const unsigned char *packed, const struct value *values, unsigned count)
+{
+    for (const struct value *value = values; value < values + count; value++) {
+        if (value->kind == VALUE_TEXT) {
+            uint32_t length = kept_length(value->text);
+            if (packed[0] != TAG_TEXT || packed[1] != length ||
+                memcmp(packed + 2, value->text.data, length) != 0)
+                return false;
+            packed += 2 + length;
+        } else if (value->kind == VALUE_NUMBER) {
+            double number = plain_zero(value->number);
+            if (packed[0] != TAG_NUMBER || memcmp(packed + 1, &number, sizeof number) != 0)
+                return false;
+            packed += PACKED_NUMBER_BYTES;
+        } else if (*packed++ != (value->number != 0 ? TAG_TRUE : TAG_FALSE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const unsigned char *get_number(const unsigned char *at, const unsigned char *end,
+                                       struct value *value)
+{
+    if (end - at < 8)
+        return NULL;
+    double number;
+    memcpy(&number, at, sizeof number);
+    *value = value_number(number);
+    return value->kind == VALUE_MISSING || (number == 0 && signbit(number)) ? NULL : at + 8;
+}
+
+static const unsigned char *get_text(const unsigned char *at, const unsigned char *end,
+                                     struct value *value)
+{
+    if (at == end || *at == 0 || end - at - 1 < *at)
+        return NULL;
+    const char *text = (const char *)at + 1;
+    *value = value_text((struct slice){text, *at});
+    return memchr(text, 0, *at) == NULL && text_is_utf8(text, *at) ? at + 1 + *at : NULL;
+}
+
+const unsigned char *packed_get(const unsigned char *at, const unsigned char *end, unsigned count,
+                                struct value *values)
+{
+    for (unsigned i = 0; i < count && at != NULL; i++) {
+        unsigned char tag = at < end ? *at++ : 0;
+        if (tag == TAG_NUMBER)
+            at = get_number(at, end, &values[i]);
+        else if (tag == TAG_TEXT)
+            at = get_text(at, end, &values[i]);
+        else if (tag == TAG_FALSE || tag == TAG_TRUE)
+            values[i] = value_truth(tag == TAG_TRUE);
+        else
+            return NULL;
+    }
+    return at;
+}
+
+/* For bytes of our own making. */
+static const unsigned char *next(const unsigned char *at, struct value *value)
+{
+    return packed_get(at, at + PACKED_TEXT_BYTES, 1, value);
+}
+
+static int compare_texts(struct slice a, struct slice b)
+{
+    uint32_t both = a.length < b.length ? a.length : b.length;
+    int order = memcmp(a.data, b.data, both);
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+int packed_compare(const unsigned char *a, const unsigned char *b, unsigned count)
+{
+    static const int rank[] = {[VALUE_TRUTH] = 0, [VALUE_NUMBER] = 1, [VALUE_TEXT] = 2};
+    for (unsigned i = 0; i < count; i++) {
+        struct value left, right;
+        a = next(a, &left);
+        b = next(b, &right);
+        int order = rank[left.kind] - rank[right.kind];
+        if (order == 0)
+            order = left.kind == VALUE_TEXT
+                        ? compare_texts(left.text, right.text)
+                        : (left.number > right.number) - (left.number < right.number);
+        if (order != 0)
+            return order;
+    }
+    return 0;
+}
+
+static cJSON *value_json(const struct value *value)
+{
+    char text[TABLE_TEXT_BYTES + 1];
+    if (value->kind == VALUE_NUMBER)
+        return cJSON_CreateNumber(value->number);
+    if (value->kind == VALUE_TRUTH)
+        return cJSON_CreateBool(value->number != 0);
+    memcpy(text, value->text.data, value->text.length);
+    text[value->text.length] = '\0';
+    return cJSON_CreateString(text);
+}
+
+cJSON *packed_json(const unsigned char *packed, unsigned count)
+{
+    struct value value;
+    if (count == 1) {
+        (void)next(packed, &value);
+        return value_json(&value);
+    }
+    cJSON *list = cJSON_CreateArray();
+    for (unsigned i = 0; i < count && list != NULL; i++) {
+        packed = next(packed, &value);
+        cJSON *item = value_json(&value);
+        if (item == NULL || !cJSON_AddItemToArray(list, item)) {
+            cJSON_Delete(item);
+            cJSON_Delete(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+bool packed_add(cJSON *object, const unsigned char *packed, const char *const *names,
+                unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct value value;
+        packed = next(packed, &value);
+        cJSON *item = value_json(&value);
+        if (item == NULL || !cJSON_AddItemToObject(object, names[i], item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+    }
+    return true;
+}
