@@ -1,0 +1,127 @@
+#include "tables/tally_inside.h"
+
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+/* Priorities go with no other hash of a place. */
+#define SAMPLE_SEED 0x7265667265736864ULL
+
+int tally_create(struct tally **out, const struct tables *tables, struct error *err)
+{
+    struct tally *tally = calloc(1, sizeof *tally + tables->count * sizeof tally->count[0]);
+    if (tally == NULL)
+        return error_memory(err, "a report");
+    tally->tables = tables;
+    for (size_t i = 0; i < tables->count; i++) {
+        const struct table *table = &tables->table[i];
+        tally->count[i].table = table;
+        if (cells_create(&tally->count[i].cells, table->kind, &table->shape, table->indexes, err) !=
+            0) {
+            tally_free(tally);
+            return -1;
+        }
+    }
+    *out = tally;
+    return 0;
+}
+
+void tally_free(struct tally *tally)
+{
+    if (tally == NULL)
+        return;
+    for (size_t i = 0; i < tally->tables->count; i++)
+        cells_free(tally->count[i].cells);
+    field_source_free(&tally->source);
+    free(tally);
+}
+
+static uint64_t priority_of(const struct observed *observed)
+{
+    uint64_t place[2] = {observed->tile, observed->code};
+    return XXH3_64bits_withSeed(place, sizeof place, SAMPLE_SEED);
+}
+
+/* What the table emits of the record; false: it misses something. */
+static bool gather(const struct table *table, struct field_source *source, struct value *index,
+                   struct value *values, struct emission *emission)
+{
+    for (unsigned i = 0; i < table->indexes; i++) {
+        index[i] = table->index[i]->get(source, table->index[i]);
+        if (index[i].kind == VALUE_MISSING)
+            return false;
+    }
+    for (unsigned i = 0; i < table->shape.values; i++) {
+        values[i] = expression_eval(table->values[i], source);
+        if (values[i].kind == VALUE_MISSING)
+            return false;
+    }
+    emission->weight = emission->count > 0 && values[0].kind == VALUE_NUMBER ? values[0].number : 1;
+    if (table->weight != NULL) {
+        struct value weight = expression_eval(table->weight, source);
+        if (weight.kind == VALUE_MISSING)
+            return false;
+        emission->weight = weight.number;
+    }
+    const struct kind *kind = table->kind;
+    if (kind->limit == 0)
+        return true;
+    if (kind->numbers)
+        return fabs(values[0].number) < kind->limit;
+    return table->weight == NULL || (emission->weight >= 0 && emission->weight < kind->limit);
+}
+
+static int take(struct count *count, struct field_source *source, struct error *err)
+{
+    const struct table *table = count->table;
+    const struct observed *observed = source->observed;
+    if (table->condition != NULL) {
+        struct value condition = expression_eval(table->condition, source);
+        if (condition.kind == VALUE_MISSING)
+            count->skipped++;
+        if (condition.kind == VALUE_MISSING || condition.number == 0)
+            return 0;
+    }
+    struct value index[TABLE_EXPRESSIONS], values[TABLE_EXPRESSIONS];
+    struct emission emission;
+    emission.values = values;
+    emission.count = table->shape.values;
+    if (!gather(table, source, index, values, &emission)) {
+        count->skipped++;
+        return 0;
+    }
+    emission.tile = observed->tile;
+    emission.code = observed->code;
+    emission.priority = table->kind->samples ? priority_of(observed) : 0;
+    return cells_emit(count->cells, index, &emission, err);
+}
+
+int tally_take(struct tally *tally, const struct observed *observed, struct error *err)
+{
+    struct field_source *source = &tally->source;
+    source->err = err;
+    field_source_set(source, observed);
+    for (size_t i = 0; i < tally->tables->count; i++)
+        if (take(&tally->count[i], source, err) != 0)
+            return -1;
+    return source->failed ? -1 : 0;
+}
+
+int tally_merge(struct tally *into, const struct tally *from, struct error *err)
+{
+    for (size_t i = 0; i < into->tables->count; i++) {
+        into->count[i].skipped += from->count[i].skipped;
+        if (cells_merge(into->count[i].cells, from->count[i].cells, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+size_t tally_charge(const struct tally *tally)
+{
+    size_t charge = 0;
+    for (size_t i = 0; i < tally->tables->count; i++)
+        charge += cells_charge(tally->count[i].cells);
+    return charge;
+}
