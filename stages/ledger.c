@@ -19,9 +19,9 @@ const char *const run_result_names[] = {
 };
 
 static const char *const table_names[] = {
-    [TABLE_META] = "meta",         [TABLE_RUN] = "run",         [TABLE_BATCHES] = "batches",
-    [TABLE_TILES] = "tiles",       [TABLE_HISTORY] = "history", [TABLE_COUNTRIES] = "countries",
-    [TABLE_FAILURES] = "failures",
+    [TABLE_META] = "meta",       [TABLE_RUN] = "run",           [TABLE_BATCHES] = "batches",
+    [TABLE_TILES] = "tiles",     [TABLE_TALLIES] = "tallies",   [TABLE_HISTORY] = "history",
+    [TABLE_REPORTS] = "reports", [TABLE_FAILURES] = "failures",
 };
 
 static int open_tables(struct work *work, struct error *err)

@@ -100,7 +100,7 @@ void ledger_close(struct ledger *ledger); /* NULL is allowed */
 /* ledger_run: the active run. 1 = *out filled, 0 = none, -1. */
 int ledger_run(struct ledger *ledger, struct run_record *out, struct error *err);
 
-/* ledger_run_begin: record a new active run. ERROR_STATE when one is active. */
+/* ledger_run_begin: record a new active run and its tables. ERROR_STATE when one is active. */
 int ledger_run_begin(struct ledger *ledger, const struct run_record *run, struct error *err);
 
 /* ledger_run_update: replace the active run's record but its counts and log_end, which only
@@ -161,24 +161,25 @@ struct dropped_share {
 int ledger_drop_shares(struct ledger *ledger, const struct dropped_share *shares, size_t count,
                        struct error *err);
 
-/* A small count by country code; unknown or missing codes count under "". */
-struct country_count {
-    char code[4];
-    uint64_t count;
+/* What tables counted, as the bytes of a tally (tables/tally.h); data NULL: nothing. */
+struct counted {
+    uint64_t answers; /* that were looked at */
+    const void *data;
+    size_t bytes;
 };
 
-/* ledger_tile_rebuilt: record a rebuilt tile, once; a repeat replaces the earlier record and its
- * share of the counts. */
+/* ledger_tile_rebuilt: record a rebuilt tile, once, with what was counted in it; a repeat replaces
+ * the earlier record and its share of the counts. counted may be NULL. */
 int ledger_tile_rebuilt(struct ledger *ledger, const struct tile_record *tile,
-                        const struct country_count *changed_by_country, size_t countries,
-                        struct error *err);
+                        const struct counted *counted, struct error *err);
 
 /* ledger_tile: 1 = *out filled, 0 = not rebuilt yet, -1. */
 int ledger_tile(struct ledger *ledger, uint32_t tile, struct tile_record *out, struct error *err);
 
 /* ledger_run_end: move the active run to the history with its result and drop its working data.
- * Failures and the report stay for the last 10 runs. */
-int ledger_run_end(struct ledger *ledger, const struct run_record *run, struct error *err);
+ * Failures and what was counted (which may be NULL) stay for the last 10 runs. */
+int ledger_run_end(struct ledger *ledger, const struct run_record *run,
+                   const struct counted *counted, struct error *err);
 
 /* ledger_history: ended runs, newest first, at most `limit`; the caller frees *runs. */
 int ledger_history(struct ledger *ledger, size_t limit, struct run_record **runs, size_t *count,
@@ -188,9 +189,43 @@ int ledger_history(struct ledger *ledger, size_t limit, struct run_record **runs
 int ledger_find_run(struct ledger *ledger, const char *id, struct run_record *out,
                     struct error *err);
 
-/* ledger_changed_by_country: sums over the run's tiles; the caller frees *rows. */
-int ledger_changed_by_country(struct ledger *ledger, const char *run, struct country_count **rows,
-                              size_t *count, struct error *err);
+/* ledger_run_tables: the text of the active run's tables, which the caller frees. 1, 0 = it counts
+ * nothing, -1. */
+int ledger_run_tables(struct ledger *ledger, char **text, struct error *err);
+
+/* What the ledger has for the report of a run, all of one moment. It may not stay open for long:
+ * meanwhile the ledger grows. One thread. */
+struct ledger_report;
+
+/* ledger_report_open: of the run of that id; "" = the newest. 1, 0 = no such run, -1. */
+int ledger_report_open(struct ledger_report **out, struct ledger *ledger, const char *run,
+                       struct error *err);
+void ledger_report_close(struct ledger_report *report); /* NULL is allowed */
+const struct run_record *ledger_report_run(const struct ledger_report *report);
+bool ledger_report_is_active(const struct ledger_report *report);
+
+/* ledger_report_tables: the run's tables, as text; length 0: none are kept of it. Lives until the
+ * close, as all slices. */
+struct slice ledger_report_tables(const struct ledger_report *report);
+
+/* ledger_report_sum: of an ended run: what was counted. */
+struct counted ledger_report_sum(const struct ledger_report *report);
+
+/* Of an active run that has its point files:
+ * ledger_report_tiles: call for each rebuilt tile, in order; counted.data NULL: nothing.
+ * ledger_report_selected: as ledger_selected_by_tile.
+ * ledger_report_batches: append struct listed_batch, all of them, by share and order of commit. */
+typedef int counted_callback(void *context, uint32_t tile, const struct counted *counted,
+                             struct error *err);
+int ledger_report_tiles(struct ledger_report *report, counted_callback *callback, void *context,
+                        struct error *err);
+int ledger_report_selected(struct ledger_report *report, uint64_t *out, size_t tiles,
+                           struct error *err);
+struct listed_batch {
+    uint32_t share;
+    struct placed_batch batch;
+};
+int ledger_report_batches(struct ledger_report *report, struct buffer *out, struct error *err);
 
 struct failure {
     struct point point;

@@ -155,6 +155,19 @@ int ledger_share_batches(struct ledger *ledger, uint32_t share, struct placed_ba
     return 0;
 }
 
+static int append_listed(void *context, struct work *work, struct batch_view *batch,
+                         struct error *err)
+{
+    struct listed_batch listed = {batch->share, batch->placed};
+    (void)work;
+    return buffer_append(context, &listed, sizeof listed, err);
+}
+
+int batches_list(struct work *work, struct buffer *out, struct error *err)
+{
+    return visit_batches(work, UINT32_MAX, append_listed, out, err);
+}
+
 static bool same_place(struct answer_place a, struct answer_place b)
 {
     return a.file == b.file && a.offset == b.offset;

@@ -68,7 +68,9 @@ static int begin_run(struct work *work, const struct run_record *run, struct err
         return found < 0 ? -1 : error_set(err, ERROR_STATE, "run %s is active already", other.id);
     if (history_last(work, &number, err) != 0 ||
         store_clear(work, failures_table(number + 1), err) != 0 ||
-        store_clear(work, TABLE_BATCHES, err) != 0 || store_clear(work, TABLE_TILES, err) != 0)
+        store_clear(work, TABLE_BATCHES, err) != 0 || store_clear(work, TABLE_TILES, err) != 0 ||
+        store_clear(work, TABLE_TALLIES, err) != 0 ||
+        report_begin(work, number + 1, run->parameters.tables, err) != 0)
         return -1;
     return active_put(work, number + 1, run, err);
 }
@@ -196,7 +198,8 @@ int ledger_folded_by_tile(struct ledger *ledger, uint64_t *out, size_t tiles, st
     return found < 0 ? -1 : 0;
 }
 
-static int end_run(struct work *work, const struct run_record *run, struct error *err)
+static int end_run(struct work *work, const struct run_record *run, const struct counted *counted,
+                   struct error *err)
 {
     struct run_record stored;
     struct run_record ended = *run;
@@ -205,19 +208,20 @@ static int end_run(struct work *work, const struct run_record *run, struct error
         return -1;
     ended.counts = stored.counts;
     ended.log_end = stored.log_end;
-    if (countries_close_run(work, number, err) != 0 ||
+    if (report_end(work, number, counted, err) != 0 ||
         history_put(work, number, &ended, err) != 0 || store_clear(work, TABLE_BATCHES, err) != 0 ||
-        store_clear(work, TABLE_TILES, err) != 0 ||
+        store_clear(work, TABLE_TILES, err) != 0 || store_clear(work, TABLE_TALLIES, err) != 0 ||
         store_delete(work, TABLE_RUN, selected_key, sizeof selected_key - 1, err) != 0 ||
         store_delete(work, TABLE_RUN, folded_key, sizeof folded_key - 1, err) != 0)
         return -1;
     return store_delete(work, TABLE_RUN, active_key, sizeof active_key - 1, err);
 }
 
-int ledger_run_end(struct ledger *ledger, const struct run_record *run, struct error *err)
+int ledger_run_end(struct ledger *ledger, const struct run_record *run,
+                   const struct counted *counted, struct error *err)
 {
     struct work work;
     if (work_begin(&work, ledger, true, err) != 0)
         return -1;
-    return work_end(&work, end_run(&work, run, err), err);
+    return work_end(&work, end_run(&work, run, counted, err), err);
 }

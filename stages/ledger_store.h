@@ -7,9 +7,10 @@
  *               "selected"                        selected points of each tile
  *               "folded"                          learned points folded into each tile, if any
  *   batches     share, log file, log offset       bytes, rows, when, ranges of ordinals
- *   tiles       tile                              tile record, changed entries by country
+ *   tiles       tile                              tile record
+ *   tallies     tile                              what was counted in it, if anything
  *   history     run number                        run record
- *   countries   run number                        changed entries by country
+ *   reports     run number                        its tables; when it has ended, what was counted
  *   failures-K  tile, code                        cause, status, attempts, detail; of the run whose
  *                                                 number is K modulo FAILURE_TABLES
  *
@@ -28,8 +29,9 @@ enum table {
     TABLE_RUN,
     TABLE_BATCHES,
     TABLE_TILES,
+    TABLE_TALLIES,
     TABLE_HISTORY,
-    TABLE_COUNTRIES,
+    TABLE_REPORTS,
     TABLE_FAILURES,
     TABLE_COUNT = TABLE_FAILURES + FAILURE_TABLES
 };
@@ -131,8 +133,20 @@ int tile_drop(struct work *work, uint32_t tile, struct run_counts *counts, struc
 /* selected_get: ledger_selected_by_tile inside a transaction. */
 int selected_get(struct work *work, uint64_t *out, size_t tiles, struct error *err);
 
-/* countries_close_run: keep the sums over the tiles as the run's report, drop that of the run
- * RUNS_KEPT before. */
-int countries_close_run(struct work *work, uint64_t number, struct error *err);
+/* --- ledger_report.c ------------------------------------------------------------------------- */
+
+/* report_begin: keep the text of a new run's tables. report_end: and what was counted; forget the
+ * report of the run RUNS_KEPT before. */
+int report_begin(struct work *work, uint64_t number, const char *tables, struct error *err);
+int report_end(struct work *work, uint64_t number, const struct counted *counted,
+               struct error *err);
+
+/* tally_keep: what was counted in a tile takes the place of what was kept. tally_drop: nothing
+ * does. */
+int tally_keep(struct work *work, uint32_t tile, const struct counted *counted, struct error *err);
+int tally_drop(struct work *work, uint32_t tile, struct error *err);
+
+/* batches_list: append struct listed_batch of all shares. */
+int batches_list(struct work *work, struct buffer *out, struct error *err);
 
 #endif

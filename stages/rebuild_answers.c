@@ -6,9 +6,10 @@
 #include "stages/pointfile.h"
 
 void answer_stream_open(struct answer_stream *stream, const struct rebuild_settings *settings,
-                        uint64_t first, uint64_t end)
+                        const struct batch_list *batches, uint64_t first, uint64_t end)
 {
-    *stream = (struct answer_stream){.settings = settings, .next = first, .end = end};
+    *stream =
+        (struct answer_stream){.settings = settings, .batches = batches, .next = first, .end = end};
 }
 
 static void close_share(struct answer_stream *stream)
@@ -132,6 +133,37 @@ static int fill_heap(struct answer_stream *stream, struct error *err)
     return 0;
 }
 
+/* Those of the list that are of the share. */
+static int pick_batches(const struct batch_list *list, uint32_t share,
+                        struct placed_batch **batches, size_t *count, struct error *err)
+{
+    size_t first = 0, end = list->count;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if (list->batches[middle].share < share)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    while (end < list->count && list->batches[end].share == share)
+        end++;
+    *count = end - first;
+    *batches = calloc(*count + 1, sizeof **batches);
+    if (*batches == NULL)
+        return error_memory(err, "the answers of a share");
+    for (size_t i = 0; i < *count; i++)
+        (*batches)[i] = list->batches[first + i].batch;
+    return 0;
+}
+
+static int find_batches(const struct answer_stream *stream, struct placed_batch **batches,
+                        size_t *count, struct error *err)
+{
+    if (stream->batches != NULL)
+        return pick_batches(stream->batches, stream->share, batches, count, err);
+    return ledger_share_batches(stream->settings->ledger, stream->share, batches, count, err);
+}
+
 static int load_share(struct answer_stream *stream, struct error *err)
 {
     const struct rebuild_settings *settings = stream->settings;
@@ -141,7 +173,7 @@ static int load_share(struct answer_stream *stream, struct error *err)
     int result = -1;
     close_share(stream);
     stream->share = point_file_share(settings->points, settings->shares, stream->next);
-    if (ledger_share_batches(settings->ledger, stream->share, &batches, &count, err) != 0)
+    if (find_batches(stream, &batches, &count, err) != 0)
         return -1;
     offsets = calloc(count + 1, sizeof *offsets);
     if (offsets == NULL) {
@@ -166,11 +198,10 @@ out:
     return result;
 }
 
-int answer_stream_next(struct answer_stream *stream, const struct settled_answer **out,
-                       struct error *err)
+/* Have the first answer whose ordinal is at least `next` on top of the heap, of the share in which
+ * `next` is. */
+static int move_on(struct answer_stream *stream, struct error *err)
 {
-    if (stream->next == stream->end)
-        return 0;
     if (stream->next >= stream->share_end && load_share(stream, err) != 0)
         return -1;
     while (stream->waiting > 0 &&
@@ -178,6 +209,34 @@ int answer_stream_next(struct answer_stream *stream, const struct settled_answer
         if (advance_first(stream, err) != 0)
             return -1;
     }
+    return 0;
+}
+
+/* The next ordinal that has an answer, or the end. */
+static int skip_gap(struct answer_stream *stream, struct error *err)
+{
+    while (stream->next < stream->end) {
+        if (move_on(stream, err) != 0)
+            return -1;
+        if (stream->waiting > 0) {
+            uint64_t ordinal = stream->share_first + stream->heap[0]->answer.ordinal;
+            stream->next = ordinal < stream->end ? ordinal : stream->end;
+            break;
+        }
+        stream->next = stream->share_end < stream->end ? stream->share_end : stream->end;
+    }
+    return 0;
+}
+
+int answer_stream_next(struct answer_stream *stream, const struct settled_answer **out,
+                       struct error *err)
+{
+    if (stream->batches != NULL && skip_gap(stream, err) != 0)
+        return -1;
+    if (stream->next == stream->end)
+        return 0;
+    if (move_on(stream, err) != 0)
+        return -1;
     if (stream->waiting == 0 ||
         stream->share_first + stream->heap[0]->answer.ordinal != stream->next)
         return error_set(err, ERROR_CORRUPT,

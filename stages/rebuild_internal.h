@@ -1,7 +1,9 @@
-/* Inside the rebuild: a tile's answers as one stream in Morton order. Private to rebuild*.c. */
+/* Inside the rebuild: a tile's answers as one stream in Morton order, and their join with its
+ * entries. Private to rebuild*.c. */
 #ifndef REFRESHD_STAGES_REBUILD_INTERNAL_H
 #define REFRESHD_STAGES_REBUILD_INTERNAL_H
 
+#include "cachefmt/pair_builder.h"
 #include "stages/rebuild.h"
 
 /* One committed batch of the share being read. */
@@ -15,6 +17,8 @@ struct batch_source {
  * memory at a time and are merged by ordinal. */
 struct answer_stream {
     const struct rebuild_settings *settings;
+    const struct batch_list *batches; /* these alone, so that answers may be missing; NULL = all
+                                       * that the ledger has, and there are all */
     uint64_t next, end;
     uint32_t share;                  /* the one in memory, with its ordinals; */
     uint64_t share_first, share_end; /* share_end == 0: none is */
@@ -27,12 +31,35 @@ struct answer_stream {
 };
 
 void answer_stream_open(struct answer_stream *stream, const struct rebuild_settings *settings,
-                        uint64_t first, uint64_t end);
+                        const struct batch_list *batches, uint64_t first, uint64_t end);
 void answer_stream_close(struct answer_stream *stream);
 
-/* answer_stream_next: 1 and *out, which lives until the next call; 0 at the end; -1. An ordinal
- * without an answer is ERROR_CORRUPT. */
+/* answer_stream_next: 1 and *out, which lives until the next call; 0 at the end; -1. Where all
+ * answers must be there, an ordinal without one is ERROR_CORRUPT. */
 int answer_stream_next(struct answer_stream *stream, const struct settled_answer **out,
                        struct error *err);
+
+/* The join of one tile. */
+struct rebuild {
+    const struct rebuild_settings *settings;
+    struct tile_record *record; /* its counts grow */
+    struct answer_stream answers;
+    const struct settled_answer *answer; /* the next one, or NULL */
+    struct tally *tally;                 /* what looks at each answered point; NULL = nothing */
+    uint64_t observed;
+    uint64_t now; /* unix milliseconds; 0 = what is joined is not rebuilt yet */
+};
+
+/* rebuild_join: every entry of the tile, after its answer if it has one, into the builder (NULL =
+ * nowhere), and what was answered past the tally. */
+int rebuild_join(struct rebuild *rebuild, struct pair_builder *builder, struct error *err);
+
+/* rebuild_observe: let the tally look at one answered point; changes says what count_changes
+ * decided. */
+struct changes {
+    bool changed, lost, gained, country_changed;
+};
+int rebuild_observe(struct rebuild *rebuild, const struct entry *old, const struct entry *new,
+                    const struct changes *changes, struct error *err);
 
 #endif
