@@ -7,6 +7,7 @@
 #include "daemon/commands.h"
 #include "daemon/spool.h"
 #include "daemon/status_json.h"
+#include "stages/report.h"
 
 #define RUNS_LISTED 1000
 
@@ -62,83 +63,38 @@ static int find_run(struct job *job, struct run_record *run)
     return found > 0 ? 0 : -1;
 }
 
-static int most_first(const void *a, const void *b)
+/* The run with its tables; those that nothing is kept of are none. */
+static cJSON *report_json(const struct run_report *report, struct error *err)
 {
-    const struct country_count *left = a, *right = b;
-    if (left->count != right->count)
-        return left->count < right->count ? 1 : -1;
-    return strcmp(left->code, right->code);
-}
-
-static cJSON *country_row(const struct country_count *country)
-{
-    cJSON *row = cJSON_CreateObject();
-    cJSON *index = cJSON_AddObjectToObject(row, "index");
-    if (cJSON_AddStringToObject(index, "countrycode", country->code) == NULL ||
-        cJSON_AddNumberToObject(row, "value", (double)country->count) == NULL) {
-        cJSON_Delete(row);
+    cJSON *item = run_json(&report->run);
+    cJSON *tables = report->tally != NULL ? tally_json(report->tally, err) : cJSON_CreateArray();
+    if (item == NULL || tables == NULL ||
+        cJSON_AddNumberToObject(item, "answers", (double)report->answers) == NULL ||
+        !cJSON_AddItemToObject(item, "tables", tables)) {
+        cJSON_Delete(tables);
+        cJSON_Delete(item);
+        error_memory(err, "a reply");
         return NULL;
     }
-    return row;
-}
-
-/* changed_by_country: an entry without a country code is skipped, as in every table. */
-static cJSON *country_table(struct country_count *countries, size_t count)
-{
-    uint64_t emitted = 0, skipped = 0;
-    cJSON *table = cJSON_CreateObject();
-    cJSON *rows = cJSON_CreateArray();
-    qsort(countries, count, sizeof *countries, most_first);
-    bool failed = rows == NULL;
-    for (size_t i = 0; i < count && !failed; i++) {
-        if (countries[i].code[0] == '\0') {
-            skipped += countries[i].count;
-            continue;
-        }
-        cJSON *row = country_row(&countries[i]);
-        failed = row == NULL || !cJSON_AddItemToArray(rows, row);
-        emitted += countries[i].count;
-    }
-    cJSON_AddStringToObject(table, "name", "changed_by_country");
-    cJSON_AddStringToObject(table, "text",
-                            "changed_by_country = sum[countrycode] of 1 when changed");
-    cJSON_AddStringToObject(table, "kind", "sum");
-    cJSON_AddNumberToObject(table, "emitted", (double)emitted);
-    cJSON_AddNumberToObject(table, "skipped", (double)skipped);
-    cJSON_AddNumberToObject(table, "other", 0);
-    failed = failed || cJSON_AddNumberToObject(table, "error_bound", 0) == NULL;
-    if (failed || !cJSON_AddItemToObject(table, "rows", rows)) {
-        cJSON_Delete(rows);
-        cJSON_Delete(table);
-        return NULL;
-    }
-    return table;
+    return item;
 }
 
 int command_report(struct job *job)
 {
     struct run_record run;
-    struct country_count *countries = NULL;
-    size_t count = 0;
-    if (find_run(job, &run) != 0 ||
-        ledger_changed_by_country(line_ledger(job->daemon->line), run.id, &countries, &count,
-                                  &job->error) != 0)
+    struct run_report report;
+    if (find_run(job, &run) != 0)
         return -1;
-    cJSON *report = run_json(&run);
-    cJSON *tables = cJSON_CreateArray();
-    cJSON *table = country_table(countries, count);
-    free(countries);
-    if (table == NULL || !cJSON_AddItemToArray(tables, table)) {
-        cJSON_Delete(table);
-        cJSON_Delete(tables);
-        tables = NULL;
-    }
-    if (tables == NULL || !cJSON_AddItemToObject(report, "tables", tables)) {
-        cJSON_Delete(tables);
-        cJSON_Delete(report);
-        return error_memory(&job->error, "a reply");
-    }
-    return command_ok(job) != 0 ? -1 : command_add(job, "report", report);
+    int found = line_report(job->daemon->line, run.id, &report, &job->error);
+    if (found <= 0)
+        return found < 0 ? -1
+                         : error_set(&job->error, ERROR_MISSING,
+                                     "there is no run %s; `refreshctl runs` lists them", run.id);
+    cJSON *item = report_json(&report, &job->error);
+    run_report_free(&report);
+    if (item == NULL)
+        return -1;
+    return command_ok(job) != 0 ? -1 : command_add(job, "report", item);
 }
 
 struct failure_spool {

@@ -50,6 +50,16 @@ static void add_parameters(const struct run_document *run, cJSON *document)
         print_tiles(run, document);
     if (parameters->retry_failed)
         (void)cJSON_AddStringToObject(document, "retry_of", run->retry_of);
+    if (run->has_tables)
+        (void)cJSON_AddStringToObject(document, "tables", run->tables);
+}
+
+/* Tables may be missing. */
+static void read_tables(struct fields *fields, struct run_document *run)
+{
+    run->has_tables = cJSON_GetObjectItemCaseSensitive(fields->document, "tables") != NULL;
+    if (run->has_tables)
+        fields_text(fields, "tables", run->tables, sizeof run->tables);
 }
 
 static void read_parameters(struct fields *fields, struct run_document *run)
@@ -68,6 +78,7 @@ static void read_parameters(struct fields *fields, struct run_document *run)
         read_tiles(fields, run);
     if (parameters->retry_failed)
         fields_run(fields, "retry_of", run->retry_of);
+    read_tables(fields, run);
     if (parameters->shares == 0)
         fields_wrong(fields, "point_files");
 }
@@ -179,7 +190,8 @@ int run_document_print(const struct run_document *run, char **text, struct error
     add_parameters(run, document);
     add_settings(run, document);
     (void)cJSON_AddStringToObject(document, "starter", run->starter);
-    int count = 6 + 9 + run->parameters.some_tiles + run->parameters.retry_failed + 9 + 2;
+    int count =
+        6 + 9 + run->parameters.some_tiles + run->parameters.retry_failed + run->has_tables + 9 + 2;
     if (!add_members(run, document)) {
         cJSON_Delete(document);
         return error_memory(err, "a document for etcd");

@@ -18,9 +18,11 @@ struct run_document {
     struct pair_id base_digest;
     uint64_t generation; /* number of the new one, where it is free */
     struct grid grid;
-    uint32_t started_at; /* unix seconds, the starter's clock */
-    struct run_parameters parameters;
-    char retry_of[RUN_ID_BYTES]; /* parameters.retry_failed */
+    uint32_t started_at;               /* unix seconds, the starter's clock */
+    struct run_parameters parameters;  /* tables NULL: they are below */
+    bool has_tables;                   /* false: its starter's version knows none */
+    char tables[RUN_TABLES_BYTES + 1]; /* what the run counts; "" = nothing */
+    char retry_of[RUN_ID_BYTES];       /* parameters.retry_failed */
     struct gate_limits gate;
     char provider[32];
     char language[64];

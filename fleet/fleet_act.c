@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "fleet/gather.h"
+#include "tables/tables.h"
 
 #define LONGEST_ROW 65536 /* bytes of a learned point as CSV */
 #define END_WAIT 0.1      /* seconds between looks while the line ends a run */
@@ -399,6 +400,7 @@ static int join(struct fleet *fleet, const struct fleet_view *view, struct error
         .retry_of = run->parameters.retry_failed ? run->retry_of : NULL,
     };
     char differences[300];
+    invitation.parameters.tables = run->has_tables ? run->tables : tables_of_a_run;
     memcpy(invitation.id, run->id, sizeof invitation.id);
     memcpy(invitation.provider, run->provider, sizeof invitation.provider);
     if (store_joined(fleet, &joined, err) != 0 || line_join(fleet->line, &invitation, err) != 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "stages/report.h"
 
 #define TRIES 8
 #define SAME_START                                                                                 \
@@ -312,6 +313,10 @@ static void describe(struct fleet *fleet, const struct fleet_view *view,
         .quorum = settings->quorum,
         .switch_delay = settings->switch_delay,
     };
+    const char *tables = invitation->parameters.tables;
+    run->parameters.tables = NULL;
+    run->has_tables = true;
+    (void)snprintf(run->tables, sizeof run->tables, "%s", tables != NULL ? tables : "");
     memcpy(run->id, invitation->id, sizeof run->id);
     (void)snprintf(run->provider, sizeof run->provider, "%s",
                    settings->geocoder.provider != NULL ? settings->geocoder.provider : "");
@@ -466,10 +471,16 @@ static int start(struct fleet *fleet, const struct run_parameters *parameters,
 int fleet_start(struct fleet *fleet, const struct run_parameters *parameters, char id[RUN_ID_BYTES],
                 bool *nothing, struct error *err)
 {
+    struct run_parameters checked = *parameters;
+    char *tables = NULL;
     *nothing = false;
+    if (parameters->tables != NULL && run_tables(parameters->tables, &tables, err) != 0)
+        return -1;
+    checked.tables = tables;
     (void)pthread_mutex_lock(&fleet->operators);
-    int result = start(fleet, parameters, id, nothing, err);
+    int result = start(fleet, &checked, id, nothing, err);
     (void)pthread_mutex_unlock(&fleet->operators);
+    free(tables);
     fleet_poke(fleet);
     return result;
 }

@@ -20,6 +20,7 @@
 #include "stages/line.h"
 #include "stages/merged.h"
 #include "stages/pulse.h"
+#include "stages/report.h"
 #include "stages/snapshot.h"
 #include "stages/writer.h"
 
@@ -94,6 +95,7 @@ struct refresh {
     struct run_record run; /* as it was at the start */
     struct run_input input;
     uint64_t *first_ordinal_of_tile;
+    struct tables *tables; /* what the run counts, or NULL */
     struct geocoder *geocoder;
     struct claims *claims;
     struct channel *channel;
@@ -168,7 +170,8 @@ void line_last_run(struct line *line);
 int place_take(struct line *line, const char *what, struct error *err);
 void place_leave(struct line *line);
 
-/* run_begin: record a new run and set it going; the caller has the place. */
+/* run_begin: record a new run, with the tables of its parameters, and set it going; the caller has
+ * the place. ERROR_VALUE: the tables are wrong. */
 int run_begin(struct line *line, const struct run_record *run, struct error *err);
 
 /* run_set_going: the conductor works at the run, unless somebody wished otherwise by now. */
@@ -240,6 +243,13 @@ int fold_remove(struct line *line, struct error *err);
 int fold_forecast(struct line *line, const struct cache *base,
                   const struct run_parameters *parameters, struct snapshot_plan *plan,
                   struct error *err);
+
+/* --- line_report.c ---------------------------------------------------------------- */
+
+/* report_at_end: what the tables of the active run have counted, as the bytes of a tally; none when
+ * it has no tables. For the conductor, when the stations have stopped; takes 15 s at most. 0, 1 =
+ * not every answer could be counted, -1. */
+int report_at_end(struct line *line, struct buffer *bytes, uint64_t *answers, struct error *err);
 
 /* --- line_clean.c ----------------------------------------------------------------- */
 

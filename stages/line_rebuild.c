@@ -87,6 +87,8 @@ static int rebuild_one(struct refresh *refresh, uint32_t tile, struct error *err
         .points = refresh->run.counts.selected,
         .shares = refresh->run.parameters.shares,
         .first_ordinal_of_tile = refresh->first_ordinal_of_tile,
+        .tables = refresh->tables,
+        .started_at = refresh->run.started_at,
     };
     double from = clock_monotonic();
     pulse_beat(settings.pulse);

@@ -1,5 +1,6 @@
 #include "stages/line_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,12 +97,35 @@ void run_work_ends(struct line *line)
     (void)pthread_mutex_unlock(&line->lock);
 }
 
-int record_close(struct line *line, enum run_result result, struct error *err)
+/* What is kept of a run that ends. */
+struct closing {
+    enum run_result result;
+    struct buffer tally;
+    struct counted counted;
+};
+
+/* A report never keeps a run from ending: what can't be counted is not in it. */
+static void closing_begin(struct closing *closing, struct line *line, enum run_result result)
+{
+    struct error own;
+    struct run_record run = run_copy(line);
+    *closing = (struct closing){.result = result};
+    int lacking = report_at_end(line, &closing->tally, &closing->counted.answers, &own);
+    if (lacking != 0)
+        line_event(line, 1, "report_incomplete",
+                   "counted=%" PRIu64 " answers=%" PRIu64 " error=\"%s\"", closing->counted.answers,
+                   settled_points(&run.counts), own.message);
+    closing->counted.data = lacking >= 0 ? closing->tally.data : NULL;
+    closing->counted.bytes = closing->tally.used;
+}
+
+static int close_run(struct line *line, const struct closing *closing, bool keeps_report,
+                     struct error *err)
 {
     struct run_record run = run_copy(line);
-    run.result = result;
+    run.result = closing->result;
     run.ended_at = clock_unix();
-    if (ledger_run_end(line->ledger, &run, err) != 0)
+    if (ledger_run_end(line->ledger, &run, keeps_report ? &closing->counted : NULL, err) != 0)
         return -1;
     /* Active until its files are gone: whoever sees no run may change the cache at once. */
     struct error own;
@@ -116,6 +140,31 @@ int record_close(struct line *line, enum run_result result, struct error *err)
     return 0;
 }
 
+int record_close(struct line *line, enum run_result result, struct error *err)
+{
+    struct closing closing;
+    closing_begin(&closing, line, result);
+    int closed = close_run(line, &closing, true, err);
+    buffer_free(&closing.tally);
+    return closed;
+}
+
+/* On a full disk first what the run occupies goes, then the report. */
+static int close_given_up(struct line *line, enum run_result result, struct error *err)
+{
+    struct closing closing;
+    closing_begin(&closing, line, result);
+    int closed = close_run(line, &closing, true, err);
+    if (closed != 0 && err->code == ERROR_DISK_FULL) {
+        (void)clean_up(line, NULL);
+        closed = close_run(line, &closing, true, err);
+    }
+    if (closed != 0 && err->code == ERROR_DISK_FULL)
+        closed = close_run(line, &closing, false, err);
+    buffer_free(&closing.tally);
+    return closed;
+}
+
 int run_give_up(struct line *line, enum run_result result, const char *reason, struct error *err)
 {
     struct error own;
@@ -123,11 +172,7 @@ int run_give_up(struct line *line, enum run_result result, const char *reason, s
     if (reason != NULL)
         (void)snprintf(line->run.reason, sizeof line->run.reason, "%s", reason);
     (void)pthread_mutex_unlock(&line->lock);
-    int closed = record_close(line, result, &own);
-    if (closed != 0 && own.code == ERROR_DISK_FULL) {
-        (void)clean_up(line, NULL);
-        closed = record_close(line, result, &own);
-    }
+    int closed = close_given_up(line, result, &own);
     if (closed != 0 && err != NULL)
         *err = own;
     if (closed == 0 && result == RESULT_FAILED && reason != NULL)

@@ -213,12 +213,23 @@ static int open_geocoder(struct refresh *refresh, struct error *err)
     return geocoder_open(&refresh->geocoder, &settings, err);
 }
 
+static int open_tables(struct refresh *refresh, struct error *err)
+{
+    char *text;
+    int found = ledger_run_tables(refresh->line->ledger, &text, err);
+    if (found != 1)
+        return found;
+    int result = tables_parse(&refresh->tables, text, err);
+    free(text);
+    return result;
+}
+
 static int refresh_start(struct refresh *refresh, struct error *err)
 {
     struct line *line = refresh->line;
     bool asks = settled_points(&refresh->run.counts) < refresh->run.counts.selected;
     if (run_input_open(&refresh->input, line, &refresh->run, err) != 0 ||
-        (asks && open_geocoder(refresh, err) != 0) ||
+        open_tables(refresh, err) != 0 || (asks && open_geocoder(refresh, err) != 0) ||
         answer_log_open(&refresh->log, line->answers_directory, refresh->run.log_end, err) != 0 ||
         channel_create(&refresh->channel, CHANNEL_BATCHES, CHANNEL_BYTES, err) != 0 ||
         site_open_claims(refresh, err) != 0)
@@ -262,6 +273,7 @@ static int refresh_stop(struct refresh *refresh, struct error *err)
         channel_free(refresh->channel);
     answer_log_close(refresh->log);
     geocoder_close(refresh->geocoder);
+    tables_free(refresh->tables);
     run_input_close(&refresh->input);
     return result;
 }

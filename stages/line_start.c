@@ -78,12 +78,25 @@ static int describe_run(struct line *line, const struct manifest *base,
     return generation_next(line->settings.cache_directory, &run->generation, err);
 }
 
+static int record_run(struct line *line, const struct run_record *run, struct error *err)
+{
+    struct run_record begun = *run;
+    char *tables = NULL;
+    if (begun.parameters.tables != NULL && run_tables(begun.parameters.tables, &tables, err) != 0)
+        return -1;
+    begun.parameters.tables = tables;
+    int result = ledger_run_begin(line->ledger, &begun, err);
+    free(tables);
+    return result;
+}
+
 int run_begin(struct line *line, const struct run_record *run, struct error *err)
 {
-    if (ledger_run_begin(line->ledger, run, err) != 0)
+    if (record_run(line, run, err) != 0)
         return -1;
     (void)pthread_mutex_lock(&line->lock);
     line->run = *run;
+    line->run.parameters.tables = NULL;
     line->active = true;
     line->untouched = 0;
     line->tiles = grid_tiles(run->grid);

@@ -26,4 +26,9 @@ struct run_report {
 int line_report(struct line *line, const char *run, struct run_report *out, struct error *err);
 void run_report_free(struct run_report *report); /* zeroes it */
 
+/* run_tables: the tables that this text makes, checked, as text that says no more than it must: for
+ * run_parameters.tables. The caller frees. ERROR_VALUE: what is wrong with it, also when it is more
+ * than RUN_TABLES_BYTES. */
+int run_tables(const char *text, char **out, struct error *err);
+
 #endif
