@@ -92,7 +92,7 @@ void ledger_rig_end(const char *id, enum run_result result)
     run.result = result;
     run.ended_at = 1700000100;
     struct error err = {0};
-    if (ledger_run_end(ledger_rig, &run, &err) != 0)
+    if (ledger_run_end(ledger_rig, &run, NULL, &err) != 0)
         fail_msg("%s", err.message);
 }
 

@@ -59,7 +59,7 @@ static void record(struct bench *bench, struct tile_record tile)
 {
     struct error err;
     tile.row = cache_manifest(bench->run.base)->tiles[tile.tile];
-    if (ledger_tile_rebuilt(bench->run.ledger, &tile, NULL, 0, &err) != 0)
+    if (ledger_tile_rebuilt(bench->run.ledger, &tile, NULL, &err) != 0)
         fail_msg("%s", err.message);
 }
 

@@ -57,7 +57,7 @@ static void only_one_run_is_active(void **state)
     assert_int_equal(ledger_run_begin(ledger_rig, &run, &err), -1);
     assert_int_equal(err.code, ERROR_STATE);
     assert_int_equal(ledger_run_update(ledger_rig, &run, &err), -1);
-    assert_int_equal(ledger_run_end(ledger_rig, &run, &err), -1);
+    assert_int_equal(ledger_run_end(ledger_rig, &run, NULL, &err), -1);
     assert_string_equal(ledger_rig_active().id, "one");
 }
 
@@ -184,34 +184,20 @@ static void a_rebuilt_tile_counts_once(void **state)
     (void)state;
     struct tile_record got;
     struct tile_record tile = make_tile(300, 10);
-    struct country_count countries[] = {{"de", 6}, {"fr", 4}};
     ledger_rig_refresh("one", 1000);
     assert_int_equal(ledger_tile(ledger_rig, 300, &got, NULL), 0);
-    assert_int_equal(ledger_tile_rebuilt(ledger_rig, &tile, countries, 2, NULL), 0);
+    assert_int_equal(ledger_tile_rebuilt(ledger_rig, &tile, NULL, NULL), 0);
     tile.changed = 7;
-    countries[0].count = 3;
-    assert_int_equal(ledger_tile_rebuilt(ledger_rig, &tile, countries, 2, NULL), 0);
+    assert_int_equal(ledger_tile_rebuilt(ledger_rig, &tile, NULL, NULL), 0);
     struct tile_record other = make_tile(301, 1);
-    struct country_count one = {"de", 1};
-    assert_int_equal(ledger_tile_rebuilt(ledger_rig, &other, &one, 1, NULL), 0);
+    assert_int_equal(ledger_tile_rebuilt(ledger_rig, &other, NULL, NULL), 0);
     assert_int_equal(ledger_rig_active().counts.changed, 8);
     assert_int_equal(ledger_rig_active().counts.tiles_rebuilt, 2);
     assert_int_equal(ledger_tile(ledger_rig, 300, &got, NULL), 1);
     assert_memory_equal(&got.row.info.id, &tile.row.info.id, sizeof tile.row.info.id);
     assert_int_equal(got.row.built, 8);
     assert_int_equal(got.lost, 2);
-    for (int ended = 0; ended < 2; ended++) {
-        struct country_count *rows;
-        size_t count;
-        assert_int_equal(ledger_changed_by_country(ledger_rig, "one", &rows, &count, NULL), 0);
-        assert_int_equal(count, 2);
-        assert_string_equal(rows[0].code, "de");
-        assert_int_equal(rows[0].count, 4);
-        assert_int_equal(rows[1].count, 4);
-        free(rows);
-        if (ended == 0)
-            ledger_rig_end("one", RESULT_PUBLISHED);
-    }
+    ledger_rig_end("one", RESULT_PUBLISHED);
     assert_int_equal(ledger_tile(ledger_rig, 300, &got, NULL), 0);
 }
 

@@ -158,7 +158,7 @@ static void record_snapshot(struct bench *bench, uint64_t total)
     struct error err;
     struct run_counts counts = {.total = total, .carried = total, .folded = OVERS};
     uint64_t selected[TILES] = {0};
-    assert_int_equal(ledger_run_end(bench->run.ledger, &bench->run.run, &err), 0);
+    assert_int_equal(ledger_run_end(bench->run.ledger, &bench->run.run, NULL, &err), 0);
     bench->run.run.phase = PHASE_SNAPSHOT;
     assert_int_equal(ledger_run_begin(bench->run.ledger, &bench->run.run, &err), 0);
     if (ledger_snapshot_done(bench->run.ledger, &counts, selected, bench->folded, TILES, &err) != 0)

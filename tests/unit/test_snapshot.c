@@ -295,7 +295,7 @@ static void fail_some(const char *id)
     struct committed_batch committed = {batch, {0}, true};
     assert_int_equal(ledger_commit(ledger, &committed, 1, (struct answer_place){0}, NULL), 0);
     answer_batch_free(batch);
-    assert_int_equal(ledger_run_end(ledger, &record, NULL), 0);
+    assert_int_equal(ledger_run_end(ledger, &record, NULL, NULL), 0);
 }
 
 static void failures_are_asked_again_alone(void **state)
