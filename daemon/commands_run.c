@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 #include "daemon/pause_wait.h"
 #include "daemon/steer.h"
+#include "tables/tables.h"
 
 /* A number within the bounds of the configuration key it stands in for. 1 = *out written. */
 static int bounded(const struct job *job, const char *section, const char *name, double *out,
@@ -38,6 +39,7 @@ static void from_config(const struct config *config, struct run_parameters *para
     parameters->concurrency = config->geocoder.concurrency;
     parameters->shares = config->refresh.point_files;
     parameters->publish_tiles = config->refresh.publish == CONFIG_PUBLISH_TILE;
+    parameters->tables = tables_of_a_run;
 }
 
 static int read_tiles(struct job *job, struct run_parameters *parameters)
