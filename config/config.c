@@ -106,6 +106,7 @@ void config_free(struct config *config)
         value_free(config, &config_keys[i]);
         free(config->entries[i].text);
     }
+    config_free_report(config);
     free(config->entries);
     free(config->path);
     free(config);

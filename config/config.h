@@ -36,6 +36,13 @@ struct config_list {
     char *storage;
 };
 
+/* A line of [report], NAME = TABLE, as the file has it, but for a comment behind it. What it means
+ * is said by tables/, a floor beside this one. */
+struct config_report {
+    char *text; /* a character stands in the same column as in the file */
+    unsigned line;
+};
+
 struct config_entry; /* a key's value as text, and where it was set */
 
 /* Durations are seconds, percentages shares from 0 to 1, distances metres, sizes bytes. */
@@ -107,6 +114,10 @@ struct config {
         double switch_delay;
         double lease;
     } peers;
+    struct {
+        struct config_report *lines; /* in the order of the file; names may repeat */
+        size_t count;
+    } report;
 };
 
 /* config_default: every key at its default. The caller owns *out. */
@@ -130,6 +141,10 @@ int config_check(const struct config *config, struct error *err);
  * of this key led to. Returns -1. */
 int config_locate(const struct config *config, const char *section, const char *name,
                   struct error *err);
+
+/* config_locate_report: the same for a line of [report]. */
+int config_locate_report(const struct config *config, const struct config_report *line,
+                         struct error *err);
 
 /* config_set: give one key a new value as text; the same checks and messages as for a file. A
  * list is replaced. On failure config is unchanged. */

@@ -40,6 +40,9 @@ struct config_key {
     const char *help;           /* one or two sentences without a final newline */
 };
 
+/* The section whose keys are free; no row of the table. */
+#define CONFIG_REPORT_SECTION "report"
+
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 

@@ -153,5 +153,5 @@ bool config_section_exists(const char *section)
         if (strcmp(config_keys[i].section, section) == 0)
             return true;
     }
-    return false;
+    return strcmp(section, CONFIG_REPORT_SECTION) == 0;
 }

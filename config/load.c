@@ -12,12 +12,15 @@
 
 #define LARGEST_FILE ((size_t)1 << 20)
 #define LONGEST_LINE 198 /* of inih as Debian builds it: 200 with the line break and the NUL */
+#define LONGEST_REPORT 4000
 
 struct source {
     const char *path;
     const char *at; /* what inih has not seen yet */
     const char *end;
-    unsigned line; /* the one inih works on */
+    unsigned line;  /* the one inih works on */
+    bool in_report; /* in [report], whose lines inih does not see: they may be long, and a ; stands
+                       in texts */
     struct config *config;
     bool failed;
     struct error *err;
@@ -36,8 +39,9 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-static int check_section(const char *line, size_t length, struct error *err)
+static int check_section(struct source *source, const char *line, size_t length)
 {
+    struct error *err = source->err;
     char name[LONGEST_LINE + 1];
     const char *close = memchr(line, ']', length);
     if (close == NULL)
@@ -49,24 +53,40 @@ static int check_section(const char *line, size_t length, struct error *err)
         return error_set(err, ERROR_CONFIG, "text behind a section; a key has a line of its own");
     memcpy(name, line + 1, (size_t)(close - line - 1));
     name[close - line - 1] = '\0';
+    source->in_report = strcmp(name, CONFIG_REPORT_SECTION) == 0;
     return config_section_exists(name) ? 0 : config_section_unknown(name, err);
 }
 
-static int check_line(const char *line, size_t length, struct error *err)
+static int check_line(struct source *source, const char *line, size_t length)
 {
+    struct error *err = source->err;
+    bool report = source->in_report && length > 0 && *line != '[';
+    int longest = report ? LONGEST_REPORT : LONGEST_LINE;
     if (memchr(line, '\0', length) != NULL)
         return error_set(err, ERROR_CONFIG, "not text in UTF-8");
-    if (length > LONGEST_LINE)
-        return error_set(err, ERROR_CONFIG, "longer than %d bytes; shorten it", LONGEST_LINE);
+    if (length > (size_t)longest)
+        return error_set(err, ERROR_CONFIG, "longer than %d bytes; shorten it", longest);
     if (!text_is_utf8(line, length))
         return error_set(err, ERROR_CONFIG, "not text in UTF-8");
     if (length == 0 || *line == ';' || *line == '#')
         return 0;
     if (*line == '[')
-        return check_section(line, length, err);
+        return check_section(source, line, length);
+    if (report)
+        return 0;
     if (*line == '=' || *line == ':' || strcspn(line, "=:") >= length)
         return error_set(err, ERROR_CONFIG, "neither a [section] nor KEY = VALUE");
     return 0;
+}
+
+/* hide_report: keep a line of [report], from where it begins in the file, and leave inih none. */
+static int hide_report(struct source *source, const char *begin, const char *line, size_t *length)
+{
+    bool table = source->in_report && *length > 0 && strchr("[;#", *line) == NULL;
+    size_t bytes = (size_t)(line - begin) + *length;
+    if (source->in_report && *length > 0 && *line != '[')
+        *length = 0;
+    return table ? config_put_report(source->config, begin, bytes, source->line, source->err) : 0;
 }
 
 /* next_line: inih's reader: the next line without the white space around it, because an indented
@@ -77,7 +97,8 @@ static char *next_line(char *out, int room, void *context)
     if (source->failed || source->at >= source->end)
         return NULL;
     source->line++;
-    const char *line = source->at;
+    const char *begin = source->at;
+    const char *line = begin;
     const char *end = memchr(line, '\n', (size_t)(source->end - line));
     if (end == NULL)
         end = source->end;
@@ -87,16 +108,19 @@ static char *next_line(char *out, int room, void *context)
     while (end > line && is_space(end[-1]))
         end--;
     size_t length = (size_t)(end - line);
-    if (length + 2 > (size_t)room && length <= LONGEST_LINE)
-        error_set(source->err, ERROR_CONFIG, "longer than %d bytes; shorten it", room - 2);
-    else if (check_line(line, length, source->err) == 0) {
-        memcpy(out, line, length);
-        out[length] = '\n';
-        out[length + 1] = '\0';
-        return out;
+    if (check_line(source, line, length) != 0 || hide_report(source, begin, line, &length) != 0) {
+        fail(source);
+        return NULL;
     }
-    fail(source);
-    return NULL;
+    if (length + 2 > (size_t)room) {
+        error_set(source->err, ERROR_CONFIG, "longer than %d bytes; shorten it", room - 2);
+        fail(source);
+        return NULL;
+    }
+    memcpy(out, line, length);
+    out[length] = '\n';
+    out[length + 1] = '\0';
+    return out;
 }
 
 /* put: a key of the file. The value of a list adds to those before it. */
@@ -139,7 +163,8 @@ int config_load_text(const char *path, const char *text, size_t bytes, struct co
                      struct error *err)
 {
     struct error unused;
-    struct source source = {path, text, text + bytes, 0, NULL, false, err != NULL ? err : &unused};
+    struct source source = {
+        .path = path, .at = text, .end = text + bytes, .err = err != NULL ? err : &unused};
     if (config_begin(&source.config, err) != 0)
         return -1;
     if (bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)

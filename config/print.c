@@ -38,6 +38,7 @@ int config_print(const struct config *config, FILE *out)
         else
             print_value(key->name, config->entries[i].text, out);
     }
+    config_print_report(config, out);
     return ferror(out) ? -1 : 0;
 }
 
@@ -71,5 +72,6 @@ int config_example(FILE *out)
         (void)fputc(';', out);
         print_value(key->name, key->fallback, out);
     }
+    config_example_report(out);
     return ferror(out) ? -1 : 0;
 }

@@ -21,6 +21,8 @@ int config_key_unknown(const char *section, const char *name, struct error *err)
     if (elsewhere != NULL)
         return error_set(err, ERROR_CONFIG, "[%s] has no key \"%s\"; it belongs to [%s]", section,
                          name, elsewhere);
+    if (strcmp(section, CONFIG_REPORT_SECTION) == 0)
+        return error_set(err, ERROR_CONFIG, "[report] has no keys; its lines are tables");
     if (meant != NULL)
         return error_set(err, ERROR_CONFIG, "[%s] has no key \"%s\"; did you mean \"%s\"?", section,
                          name, meant);
@@ -35,11 +37,13 @@ int config_section_unknown(const char *section, struct error *err)
         if (text_nearer(section, config_keys[i].section, &least))
             meant = config_keys[i].section;
     }
+    if (text_nearer(section, CONFIG_REPORT_SECTION, &least))
+        meant = CONFIG_REPORT_SECTION;
     if (meant != NULL)
         return error_set(err, ERROR_CONFIG, "there is no section [%s]; did you mean [%s]?", section,
                          meant);
     return error_set(err, ERROR_CONFIG,
                      "there is no section [%s]; use cache, refresh, gate, geocoder, lookup, http, "
-                     "control or peers",
+                     "control, peers or report",
                      section);
 }

@@ -8,6 +8,7 @@
 #include "daemon/geocoder_config.h"
 #include "daemon/log.h"
 #include "daemon/refreshd_options.h"
+#include "daemon/report_config.h"
 
 #define MOST_OPTIONS 16
 
@@ -55,7 +56,8 @@ static int load(const char *path, struct config **out, struct error *err)
     struct config *config;
     if (config_load(path, &config, err) != 0)
         return -1;
-    if (config_check(config, err) != 0 || geocoder_config_check(config, err) != 0) {
+    if (config_check(config, err) != 0 || geocoder_config_check(config, err) != 0 ||
+        report_config_check(config, err) != 0) {
         config_free(config);
         return -1;
     }

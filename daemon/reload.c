@@ -7,6 +7,7 @@
 #include "daemon/geocoder_config.h"
 #include "daemon/job.h"
 #include "daemon/log.h"
+#include "daemon/report_config.h"
 #include "daemon/steer.h"
 
 static bool differs(const struct config *a, const struct config *b, const char *section,
@@ -44,12 +45,21 @@ static int load(struct job *job)
     if (config_load(daemon->config_path, &config, &job->error) != 0)
         return -1;
     if (config_check(config, &job->error) != 0 || geocoder_config_check(config, &job->error) != 0 ||
+        report_config_check(config, &job->error) != 0 ||
         change_run(daemon, daemon->config, config, &job->error) != 0) {
         config_free(config);
         return -1;
     }
     job->data = config;
     return 0;
+}
+
+static bool report_differs(const struct config *a, const struct config *b)
+{
+    bool differ = a->report.count != b->report.count;
+    for (size_t i = 0; !differ && i < a->report.count; i++)
+        differ = strcmp(a->report.lines[i].text, b->report.lines[i].text) != 0;
+    return differ;
 }
 
 static void log_changes(const struct daemon *daemon, const struct config *new)
@@ -65,6 +75,9 @@ static void log_changes(const struct daemon *daemon, const struct config *new)
                   log_quote(config_text(new, key->section, key->name), quoted),
                   waits ? "restart" : "now");
     }
+    if (report_differs(daemon->config, new))
+        log_event(LOG_LEVEL_INFO, "config_changed",
+                  "section=report tables=%zu takes_effect=next_run", new->report.count);
 }
 
 static void loaded(struct job *job)

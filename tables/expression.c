@@ -135,6 +135,7 @@ struct value expression_eval(const struct expression *expression, struct field_s
 {
     struct value stack[EXPRESSION_STACK];
     struct value *top = stack;
+    stack[0] = value_missing();
     const struct step *end = expression->steps + expression->count;
     for (const struct step *step = expression->steps; step < end; step++) {
         if (step->operation == STEP_CONSTANT) {

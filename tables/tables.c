@@ -56,7 +56,7 @@ static bool is_removal(const char *line, const char **name, size_t *length)
     return *length > 0 && *at == '=' && *skip_space(at + 1) == '\0';
 }
 
-static int take_line(struct tables *tables, const char *line, struct error *err)
+int tables_add(struct tables *tables, const char *line, struct error *err)
 {
     const char *name;
     size_t length;
@@ -76,7 +76,7 @@ static bool is_one_line(const char *text)
     return end == NULL || end[1] == '\0';
 }
 
-static int take_lines(struct tables *tables, const char *text, struct error *err)
+int tables_add_lines(struct tables *tables, const char *text, struct error *err)
 {
     bool alone = is_one_line(text);
     for (unsigned number = 1; *text != '\0'; number++) {
@@ -84,7 +84,7 @@ static int take_lines(struct tables *tables, const char *text, struct error *err
         char *line = strndup(text, length);
         if (line == NULL)
             return error_memory(err, "tables");
-        int result = take_line(tables, line, err);
+        int result = tables_add(tables, line, err);
         free(line);
         if (result != 0)
             return alone ? -1 : error_prefix(err, "line %u", number);
@@ -102,7 +102,7 @@ int tables_parse(struct tables **out, const char *text, struct error *err)
         free(tables);
         return error_memory(err, "tables");
     }
-    if (take_lines(tables, text, err) != 0) {
+    if (tables_add_lines(tables, text, err) != 0) {
         tables_free(tables);
         return -1;
     }

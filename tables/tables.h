@@ -17,6 +17,11 @@ struct tables {
 int tables_parse(struct tables **out, const char *text, struct error *err);
 void tables_free(struct tables *tables); /* NULL is allowed */
 
+/* tables_add: one line more, tables_add_lines: several, while nobody else looks at them. After a
+ * failure the lines before the wrong one are in it. */
+int tables_add(struct tables *tables, const char *line, struct error *err);
+int tables_add_lines(struct tables *tables, const char *text, struct error *err);
+
 /* tables_text: all of them, one a line, which tables_parse reads back; the caller frees. NULL when
  * out of memory. */
 char *tables_text(const struct tables *tables);
