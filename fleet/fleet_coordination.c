@@ -285,6 +285,7 @@ void coordination_init(struct fleet *fleet)
 {
     fleet->coordination = (struct coordination){
         .context = fleet,
+        .peer = fleet->self_name,
         .settings = settings,
         .freeze = freeze,
         .snapshot_taken = snapshot_taken,

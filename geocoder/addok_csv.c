@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "base/text.h"
 #include "geocoder/addok_answer.h"
 #include "geocoder/batch.h"
@@ -141,17 +143,17 @@ static size_t row_question(struct csv_reply *csv)
     return csv->count;
 }
 
-static bool is_too_far(const struct csv_reply *csv)
+/* row_distance: metres, as the row says; NAN when it doesn't. */
+static double row_distance(const struct csv_reply *csv)
 {
-    double limit = csv->session->network->settings->max_distance;
     struct slice text = row_value(csv, VALUE_DISTANCE);
     char number[NUMBER_BYTES];
     double metres;
-    if (limit <= 0 || text.length == 0 || text.length >= sizeof number)
-        return false;
+    if (text.length == 0 || text.length >= sizeof number)
+        return NAN;
     memcpy(number, text.data, text.length);
     number[text.length] = '\0';
-    return text_parse_double(number, &metres) && metres > limit;
+    return text_parse_double(number, &metres) && metres >= 0 ? metres : NAN;
 }
 
 /* refused: the row's own status says that there is no address in it; its answer is settled then. */
@@ -173,6 +175,7 @@ static bool refused(struct csv_reply *csv, struct answer *answer)
 
 static int read_row(struct csv_reply *csv, struct error *err)
 {
+    double farthest = csv->session->network->settings->max_distance;
     size_t question = row_question(csv);
     if (question == csv->count)
         return 0;
@@ -182,7 +185,8 @@ static int read_row(struct csv_reply *csv, struct error *err)
     if (refused(csv, answer))
         return 0;
     bool known = row_point(csv, VALUE_FOUND_LATITUDE, VALUE_FOUND_LONGITUDE, &position);
-    if (!known && is_too_far(csv)) {
+    double distance = known ? NAN : row_distance(csv);
+    if (farthest > 0 && distance > farthest) {
         answer_empty(csv->reply, answer);
         return 0;
     }
@@ -191,8 +195,12 @@ static int read_row(struct csv_reply *csv, struct error *err)
     place.type = row_value(csv, VALUE_TYPE);
     place.context = row_value(csv, VALUE_CONTEXT);
     addok_settle(&place);
-    return finish_address(csv->session, csv->reply, csv->points[question], known ? &position : NULL,
-                          &place.address, answer, err);
+    if (finish_address(csv->session, csv->reply, csv->points[question], known ? &position : NULL,
+                       &place.address, answer, err) != 0)
+        return -1;
+    if (!known)
+        answer->distance_m = distance;
+    return 0;
 }
 
 /* may_be_unended: a row without a line end is the last of a reply, or was cut short. It is taken

@@ -52,7 +52,8 @@ struct gazetteer_session {
     unsigned credit;
     struct remembered places[REMEMBERED];
     /* Of the chunk being answered: */
-    size_t rows[CHUNK]; /* NO_ROW = none near enough */
+    size_t rows[CHUNK];      /* NO_ROW = none near enough */
+    double distances[CHUNK]; /* metres, of those that there are */
     size_t pending_count;
     size_t pending[CHUNK]; /* positions left to the quadtree */
     struct point queries[CHUNK];
@@ -131,9 +132,10 @@ static const struct address *recall(struct gazetteer_session *session, size_t ro
     return &place->address;
 }
 
-static int fill_answer(struct gazetteer_session *session, size_t row, struct answer *answer,
+static int fill_answer(struct gazetteer_session *session, size_t i, struct answer *answer,
                        struct error *err)
 {
+    size_t row = session->rows[i];
     answer->cause = CAUSE_NONE;
     answer->transient = false;
     answer->status = 0;
@@ -148,11 +150,14 @@ static int fill_answer(struct gazetteer_session *session, size_t row, struct ans
         return -1;
     answer->kind = ANSWER_FOUND;
     answer->address = *address;
+    answer->distance_m = session->distances[i];
     return 0;
 }
 
-/* ask_neighbourhoods: the row for query from what is remembered, when that is certain. */
-static bool ask_neighbourhoods(struct gazetteer_session *session, struct point query, size_t *row)
+/* ask_neighbourhoods: the row for query and its distance from what is remembered, when that is
+ * certain. */
+static bool ask_neighbourhoods(struct gazetteer_session *session, struct point query, size_t *row,
+                               double *distance)
 {
     struct vector vector = vector_of(query);
     double limit = session->gazetteer->chord;
@@ -170,11 +175,13 @@ static bool ask_neighbourhoods(struct gazetteer_session *session, struct point q
     if (session->credit < MOST_CREDIT)
         session->credit += CREDIT_ANSWERED;
     *row = chord < limit ? nearest : NO_ROW;
+    *distance = metres_of(chord);
     return true;
 }
 
 /* add_neighbourhood: search for query, and remember what lies around it. */
-static size_t add_neighbourhood(struct gazetteer_session *session, struct point query)
+static size_t add_neighbourhood(struct gazetteer_session *session, struct point query,
+                                double *distance)
 {
     const struct gazetteer *gazetteer = session->gazetteer;
     struct nearest found;
@@ -187,19 +194,20 @@ static size_t add_neighbourhood(struct gazetteer_session *session, struct point 
     struct neighbourhood *around = &session->around[session->current];
     around->reach = reach;
     (void)neighbourhood_build(around, gazetteer->tree, gazetteer->vectors, query, found.distance);
+    *distance = found.distance;
     return found.distance <= gazetteer->radius ? found.row : NO_ROW;
 }
 
-/* find_rows: session->rows for count points, at most CHUNK. */
+/* find_rows: session->rows and distances for count points, at most CHUNK. */
 static void find_rows(struct gazetteer_session *session, const struct point *points, size_t count)
 {
     const struct gazetteer *gazetteer = session->gazetteer;
     session->pending_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (ask_neighbourhoods(session, points[i], &session->rows[i]))
+        if (ask_neighbourhoods(session, points[i], &session->rows[i], &session->distances[i]))
             continue;
         if (session->credit >= BUILDING_COST) {
-            session->rows[i] = add_neighbourhood(session, points[i]);
+            session->rows[i] = add_neighbourhood(session, points[i], &session->distances[i]);
             continue;
         }
         session->credit += CREDIT_SEARCHED;
@@ -208,8 +216,10 @@ static void find_rows(struct gazetteer_session *session, const struct point *poi
     }
     quadtree_nearest_batch(gazetteer->tree, session->queries, session->pending_count,
                            gazetteer->radius, session->found);
-    for (size_t i = 0; i < session->pending_count; i++)
+    for (size_t i = 0; i < session->pending_count; i++) {
         session->rows[session->pending[i]] = session->found[i].row;
+        session->distances[session->pending[i]] = session->found[i].distance;
+    }
 }
 
 static int gazetteer_answer(void *context, const struct point *points, size_t count,
@@ -220,7 +230,7 @@ static int gazetteer_answer(void *context, const struct point *points, size_t co
         size_t chunk = count - first < CHUNK ? count - first : CHUNK;
         find_rows(session, points + first, chunk);
         for (size_t i = 0; i < chunk; i++) {
-            if (fill_answer(session, session->rows[i], &answers[first + i], err) != 0)
+            if (fill_answer(session, i, &answers[first + i], err) != 0)
                 return -1;
         }
     }

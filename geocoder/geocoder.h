@@ -45,6 +45,8 @@ struct answer {
     enum answer_kind kind;
     struct address address; /* found only; label folded; slices live until the next call on
                              * the same session, or for ever: copy before asking again */
+    double distance_m;      /* found only: from the point to the place of the address; NAN = the
+                             * geocoder does not say where that is */
     enum failure_cause cause;
     bool transient;      /* failed only: worth asking again */
     uint16_t status;     /* last reply's HTTP status, 0 = none */

@@ -18,6 +18,8 @@
 #define LEAST_REACH 500.0
 #define LARGEST_REACH 1000e3
 
+#define SHORT_CHORD 0.02
+
 #define WALK_LIMIT 66
 #define FEW_ROWS 128
 
@@ -50,6 +52,15 @@ double chord_of(double metres)
 {
     double half = metres / (2 * EARTH_RADIUS_METRES);
     return half >= M_PI / 2 ? 2 : 2 * sin(half);
+}
+
+/* Short chords, and most are, by the series of the arc sine: the next term is below 1e-13 of it. */
+double metres_of(double chord)
+{
+    double square = chord * chord;
+    if (chord < SHORT_CHORD)
+        return EARTH_RADIUS_METRES * chord * (1 + square / 24 + 3 * square * square / 640);
+    return 2 * EARTH_RADIUS_METRES * asin(fmin(chord / 2, 1));
 }
 
 static double chord_between(struct vector a, struct vector b)

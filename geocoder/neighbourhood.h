@@ -56,4 +56,7 @@ unsigned neighbourhood_roomiest(const struct neighbourhood *around, unsigned cou
 /* chord_of: the chord, on the unit sphere, of a great-circle distance in metres. */
 double chord_of(double metres);
 
+/* metres_of: the other way round. */
+double metres_of(double chord);
+
 #endif

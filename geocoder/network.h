@@ -128,7 +128,7 @@ void read_fields(struct network_session *session, const cJSON *object,
  * the country code two letters in lower case, fields over FIELD_BYTES_LIMIT are dropped, the label
  * is folded. An address with no field at all becomes ANSWER_EMPTY, and so does one whose position
  * (NULL = the reply gave none) is farther from the question than max_distance. status is the
- * reply's. */
+ * reply's, distance_m that of the position. */
 int finish_address(struct network_session *session, const struct geocoder_reply *reply,
                    struct point question, const struct point *position, struct address *address,
                    struct answer *answer, struct error *err);

@@ -228,6 +228,7 @@ int finish_address(struct network_session *session, const struct geocoder_reply 
                    struct answer *answer, struct error *err)
 {
     double farthest = session->network->settings->max_distance;
+    double distance = position != NULL ? point_distance(question, *position) : NAN;
     for (unsigned f = 0; f < FIELD_COUNT; f++) {
         struct slice *text = &address->field[f];
         if (text->length > FIELD_BYTES_LIMIT)
@@ -237,8 +238,7 @@ int finish_address(struct network_session *session, const struct geocoder_reply 
     }
     if (clean_country(session, &address->field[FIELD_COUNTRYCODE], err) != 0)
         return -1;
-    if (address_is_empty(address) ||
-        (farthest > 0 && position != NULL && point_distance(question, *position) > farthest)) {
+    if (address_is_empty(address) || (farthest > 0 && distance > farthest)) {
         answer_empty(reply, answer);
         return 0;
     }
@@ -246,8 +246,10 @@ int finish_address(struct network_session *session, const struct geocoder_reply 
         return error_memory(err, "the texts of a reply");
     if (address_fold(address, &session->text, err) != 0)
         return -1;
-    *answer = (struct answer){
-        .kind = ANSWER_FOUND, .status = (uint16_t)reply->status, .address = *address};
+    *answer = (struct answer){.kind = ANSWER_FOUND,
+                              .status = (uint16_t)reply->status,
+                              .address = *address,
+                              .distance_m = distance};
     return 0;
 }
 

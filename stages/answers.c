@@ -41,7 +41,7 @@ int answer_batch_create(struct answer_batch **out, uint32_t share, struct error 
     batch->ascending = true;
     batch->slots = slots;
     batch->slots_count = FIRST_SLOTS;
-    batch->last = NO_TEXT;
+    batch->last = batch->last_source = batch->source = NO_TEXT;
     *out = batch;
     return 0;
 }
@@ -93,11 +93,12 @@ static bool same_key(const struct answer_batch *batch, const struct batch_text *
 }
 
 /* Neighbours mostly have one address: worth a look before a key is made. */
-static bool same_as_last(const struct answer_batch *batch, const struct slice field[FIELD_COUNT])
+static bool same_as(const struct answer_batch *batch, uint32_t text,
+                    const struct slice field[FIELD_COUNT])
 {
-    if (batch->last == NO_TEXT)
+    if (text == NO_TEXT)
         return false;
-    const unsigned char *key = batch->keys.data + batch->text[batch->last].offset;
+    const unsigned char *key = batch->keys.data + batch->text[text].offset;
     for (unsigned i = 0; i < FIELD_COUNT; i++)
         if (field[i].length != bytes_get32(key + i * sizeof(uint32_t)))
             return false;
@@ -120,7 +121,7 @@ static int find_or_add(struct answer_batch *batch, size_t bytes, uint32_t *out, 
     for (; batch->slots[slot] != 0; slot = (slot + 1) & mask) {
         uint32_t index = batch->slots[slot] - 1;
         if (batch->text[index].hash == hash && same_key(batch, &batch->text[index], key, bytes)) {
-            *out = batch->last = index;
+            *out = index;
             return 0;
         }
     }
@@ -144,17 +145,16 @@ static int find_or_add(struct answer_batch *batch, size_t bytes, uint32_t *out, 
         (struct batch_text){batch->keys.used, (uint32_t)bytes, NO_TEXT, hash};
     batch->keys.used += bytes;
     batch->slots[slot] = ++batch->texts;
-    *out = batch->last = batch->texts - 1;
+    *out = batch->texts - 1;
     return 0;
 }
 
+/* *last is the text that was found last, and becomes that of field. */
 static int add_text(struct answer_batch *batch, const struct slice field[FIELD_COUNT],
-                    uint32_t *out, struct error *err)
+                    uint32_t *last, struct error *err)
 {
-    if (same_as_last(batch, field)) {
-        *out = batch->last;
+    if (same_as(batch, *last, field))
         return 0;
-    }
     size_t bytes = LENGTHS_BYTES;
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
         if (field[i].length > FIELD_BYTES_LIMIT)
@@ -172,19 +172,36 @@ static int add_text(struct answer_batch *batch, const struct slice field[FIELD_C
             memcpy(at, field[i].data, field[i].length);
         at += field[i].length;
     }
-    return find_or_add(batch, bytes, out, err);
+    return find_or_add(batch, bytes, last, err);
 }
 
 static int answer_text(struct answer_batch *batch, const struct settled_answer *answer,
                        uint32_t *out, struct error *err)
 {
+    const struct slice *field = answer->address.field;
+    struct slice detail[FIELD_COUNT] = {answer->detail};
     *out = NO_TEXT;
-    if (answer->settled == SETTLED_FOUND)
-        return add_text(batch, answer->address.field, out, err);
-    if (answer->settled != SETTLED_FAILED || answer->detail.length == 0)
+    if (answer->settled == SETTLED_FAILED && answer->detail.length > 0)
+        field = detail;
+    else if (answer->settled != SETTLED_FOUND)
         return 0;
-    struct slice field[FIELD_COUNT] = {answer->detail};
-    return add_text(batch, field, out, err);
+    if (add_text(batch, field, &batch->last, err) != 0)
+        return -1;
+    *out = batch->last;
+    return 0;
+}
+
+static int add_source(struct answer_batch *batch, const struct answer_source *source, uint32_t *out,
+                      struct error *err)
+{
+    unsigned char stamp[SOURCE_STAMP_BYTES] = {(unsigned char)source->bottleneck};
+    bytes_put64(stamp + 1, source->sealed_at);
+    struct slice field[FIELD_COUNT] = {
+        source->provider, source->peer, {(const char *)stamp, sizeof stamp}};
+    if (add_text(batch, field, &batch->last_source, err) != 0)
+        return -1;
+    *out = batch->last_source;
+    return 0;
 }
 
 static int reserve_row(struct answer_batch *batch, struct error *err)
@@ -206,7 +223,9 @@ int answer_batch_add(struct answer_batch *batch, const struct settled_answer *an
     if (batch->sealed)
         return error_set(err, ERROR_STATE, "a sealed batch takes no more answers");
     uint32_t text;
-    if (reserve_row(batch, err) != 0 || answer_text(batch, answer, &text, err) != 0)
+    uint32_t source = NO_TEXT;
+    if (reserve_row(batch, err) != 0 || answer_text(batch, answer, &text, err) != 0 ||
+        (answer->source != NULL && add_source(batch, answer->source, &source, err) != 0))
         return -1;
     bool failed = answer->settled == SETTLED_FAILED;
     if (batch->rows > 0 && batch->row[batch->rows - 1].ordinal >= answer->ordinal)
@@ -216,11 +235,13 @@ int answer_batch_add(struct answer_batch *batch, const struct settled_answer *an
         .ordinal = answer->ordinal,
         .answered_at = answer->answered_at,
         .text = text,
-        .status = failed ? answer->measure.status : 0,
-        .attempts = failed ? answer->measure.attempts : 0,
+        .source = source,
+        .measure = answer->measure,
         .settled = (uint8_t)answer->settled,
         .cause = failed ? (uint8_t)answer->cause : CAUSE_NONE,
     };
+    if (answer->settled != SETTLED_FOUND)
+        batch->row[batch->rows - 1].measure.distance_cm = MEASURE_UNKNOWN;
     answer_counts_add(&batch->counts, answer);
     return 0;
 }
@@ -228,10 +249,9 @@ int answer_batch_add(struct answer_batch *batch, const struct settled_answer *an
 int answer_batch_set_source(struct answer_batch *batch, const struct answer_source *source,
                             struct error *err)
 {
-    (void)source;
     if (batch->sealed)
         return error_set(err, ERROR_STATE, "a sealed batch has its source");
-    return 0;
+    return add_source(batch, source, &batch->source, err);
 }
 
 uint32_t answer_batch_rows(const struct answer_batch *batch)

@@ -9,6 +9,7 @@
 
 struct answer_record {
     char *name;
+    bool plain; /* version 1 */
     uint32_t share;
     uint32_t rows;
     uint32_t read; /* rows given so far */
@@ -16,12 +17,15 @@ struct answer_record {
     uint32_t address_count;
     struct slice *strings;
     struct address *addresses;
+    struct answer_source *sources;
+    uint32_t source_count;
     const unsigned char *at; /* the next row */
     const unsigned char *end;
     uint64_t expected; /* ordinal after the last */
     uint64_t code;
     uint32_t answered_at;
     uint64_t address; /* number of the last found, or address_count */
+    struct measure_state measures;
 };
 
 static int damaged(const char *name, const char *what, struct error *err)
@@ -36,12 +40,13 @@ static int check_frame(const unsigned char *data, size_t bytes, const char *name
     if (bytes < ANSWERS_HEADER_BYTES + ANSWERS_CHECKSUM_BYTES ||
         memcmp(data, ANSWERS_MAGIC, 8) != 0)
         return damaged(name, "it does not begin as one", err);
-    if (bytes_get32(data + 8) != ANSWERS_VERSION)
+    uint32_t version = bytes_get32(data + 8);
+    if (version < ANSWERS_VERSION_PLAIN || version > ANSWERS_VERSION)
         return error_set(err, ERROR_CORRUPT,
-                         "%s: answers of version %u, this refreshd reads version %d; let the "
+                         "%s: answers of version %u, this refreshd reads versions to %d; let the "
                          "refreshd that wrote them end the run, or cancel the run and start it "
                          "again",
-                         name, bytes_get32(data + 8), ANSWERS_VERSION);
+                         name, version, ANSWERS_VERSION);
     size_t body = bytes - ANSWERS_CHECKSUM_BYTES;
     if (bytes_get64(data + body) != XXH3_64bits(data, body))
         return damaged(name, "wrong checksum", err);
@@ -87,9 +92,53 @@ static const unsigned char *read_addresses(struct answer_record *record, const u
     return at;
 }
 
+/* A text of a source: 1 + a string's number. */
+static const unsigned char *read_source_text(const struct answer_record *record,
+                                             const unsigned char *at, struct slice *out)
+{
+    uint64_t code;
+    if ((at = varint_get(at, record->end, &code)) == NULL || code > record->string_count)
+        return NULL;
+    *out = code > 0 ? record->strings[code - 1] : (struct slice){0};
+    return at;
+}
+
+static const unsigned char *read_sources(struct answer_record *record, const unsigned char *at)
+{
+    uint64_t sealed_at = 0;
+    for (uint32_t i = 0; i < record->source_count; i++) {
+        struct answer_source *source = &record->sources[i];
+        uint64_t bottleneck, distance;
+        at = read_source_text(record, at, &source->provider);
+        at = read_source_text(record, at, &source->peer);
+        at = varint_get(at, record->end, &bottleneck);
+        at = varint_get(at, record->end, &distance);
+        if (at == NULL || bottleneck > STATION_COUNT)
+            return NULL;
+        source->bottleneck = bottleneck > 0 ? (enum station)(bottleneck - 1) : STATION_COUNT;
+        source->sealed_at = sealed_at += (uint64_t)unzigzag(distance);
+    }
+    return at;
+}
+
+static int read_source_table(struct answer_record *record, struct error *err)
+{
+    uint64_t count;
+    record->at = varint_get(record->at, record->end, &count);
+    if (record->at == NULL || count > record->rows)
+        return damaged(record->name, "wrong table", err);
+    record->source_count = (uint32_t)count;
+    record->sources = calloc(count + 1, sizeof *record->sources);
+    if (record->sources == NULL)
+        return error_memory(err, "a record of answers");
+    record->at = read_sources(record, record->at);
+    return record->at != NULL ? 0 : damaged(record->name, "wrong table", err);
+}
+
 static int read_tables(struct answer_record *record, const unsigned char *data, struct error *err)
 {
     size_t left = (size_t)(record->end - data) - ANSWERS_HEADER_BYTES;
+    record->plain = bytes_get32(data + 8) == ANSWERS_VERSION_PLAIN;
     record->share = bytes_get32(data + 16);
     record->rows = bytes_get32(data + 20);
     record->string_count = bytes_get32(data + 24);
@@ -107,7 +156,8 @@ static int read_tables(struct answer_record *record, const unsigned char *data, 
     if (record->at == NULL)
         return damaged(record->name, "wrong table", err);
     record->address = record->address_count;
-    return 0;
+    record->measures = MEASURE_STATE_FIRST;
+    return record->plain ? 0 : read_source_table(record, err);
 }
 
 int answer_reader_open(struct answer_reader *reader, const void *data, size_t bytes,
@@ -136,6 +186,7 @@ void answer_reader_close(struct answer_reader *reader)
     free(reader->record->name);
     free(reader->record->strings);
     free(reader->record->addresses);
+    free(reader->record->sources);
     free(reader->record);
     reader->record = NULL;
 }
@@ -153,10 +204,13 @@ uint32_t answer_reader_rows(const struct answer_reader *reader)
 static const unsigned char *read_failure(const struct answer_record *record,
                                          const unsigned char *at, struct settled_answer *out)
 {
-    uint64_t cause, status, attempts, detail;
+    uint64_t cause, detail;
+    uint64_t status = 0, attempts = 0;
     at = varint_get(at, record->end, &cause);
-    at = varint_get(at, record->end, &status);
-    at = varint_get(at, record->end, &attempts);
+    if (record->plain) {
+        at = varint_get(at, record->end, &status);
+        at = varint_get(at, record->end, &attempts);
+    }
     at = varint_get(at, record->end, &detail);
     if (at == NULL || cause >= CAUSE_COUNT || status > UINT16_MAX || attempts > UINT16_MAX ||
         detail > record->string_count)
@@ -196,13 +250,40 @@ static const unsigned char *read_place(struct answer_record *record, const unsig
     return at;
 }
 
+static const unsigned char *read_address(struct answer_record *record, const unsigned char *at,
+                                         unsigned flags, struct settled_answer *out)
+{
+    if ((flags & ROW_SAME_ADDRESS) == 0)
+        at = varint_get(at, record->end, &record->address);
+    if (at == NULL || record->address >= record->address_count)
+        return NULL;
+    out->address = record->addresses[record->address];
+    return at;
+}
+
+static const unsigned char *read_measure(struct answer_record *record, const unsigned char *at,
+                                         unsigned flags, struct settled_answer *out)
+{
+    struct measure_state *measures = &record->measures;
+    bool found = out->settled == SETTLED_FOUND;
+    at = measure_get(at, record->end, measures, record->source_count, found, flags);
+    if (at == NULL)
+        return NULL;
+    out->measure = measures->measure;
+    if (!found)
+        out->measure.distance_cm = MEASURE_UNKNOWN;
+    if (measures->source > 0)
+        out->source = &record->sources[measures->source - 1];
+    return at;
+}
+
 static const unsigned char *read_row(struct answer_record *record, const unsigned char *at,
                                      struct settled_answer *out)
 {
     if (at == record->end)
         return NULL;
     unsigned flags = *at++;
-    if (flags > ROW_FLAGS || (at = read_place(record, at, flags)) == NULL)
+    if ((record->plain && flags > ROW_FLAGS_PLAIN) || (at = read_place(record, at, flags)) == NULL)
         return NULL;
     out->settled = flags & ROW_SETTLED;
     out->cause = CAUSE_NONE;
@@ -212,18 +293,16 @@ static const unsigned char *read_row(struct answer_record *record, const unsigne
     out->ordinal = (uint32_t)record->expected++;
     out->code = record->code;
     out->answered_at = record->answered_at;
-    if (out->settled != SETTLED_FOUND) {
+    if (out->settled == SETTLED_FOUND) {
+        at = read_address(record, at, flags, out);
+    } else {
         memset(&out->address, 0, sizeof out->address);
         if ((flags & ROW_SAME_ADDRESS) != 0)
             return NULL;
-        return out->settled == SETTLED_FAILED ? read_failure(record, at, out) : at;
+        if (out->settled == SETTLED_FAILED)
+            at = read_failure(record, at, out);
     }
-    if ((flags & ROW_SAME_ADDRESS) == 0)
-        at = varint_get(at, record->end, &record->address);
-    if (at == NULL || record->address >= record->address_count)
-        return NULL;
-    out->address = record->addresses[record->address];
-    return at;
+    return at == NULL || record->plain ? at : read_measure(record, at, flags, out);
 }
 
 int answer_reader_next(struct answer_reader *reader, struct settled_answer *out, struct error *err)

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "quadtree/quadtree.h"
 
-#define ROW_BYTES_LIMIT 64 /* flags and at most six varints */
+#define ROW_BYTES_LIMIT (64 + MEASURE_ROOM) /* flags, at most six varints and the measure */
 #define NO_STRING UINT32_MAX
 
 /* The tables of a record while it is made: texts of the batch in order of first use, and their
@@ -19,7 +19,10 @@ struct tables {
     uint32_t string_count;
     uint32_t *slots; /* string number + 1 */
     uint32_t mask;
-    uint32_t *fields; /* texts x FIELD_COUNT string numbers, NO_STRING = missing */
+    uint32_t *fields;  /* texts x FIELD_COUNT string numbers, NO_STRING = missing */
+    uint32_t *sources; /* texts that are sources, by number */
+    uint32_t source_count;
+    uint32_t *source_codes; /* by text: 1 + the number of the source, 0 = none */
 };
 
 static void tables_free(struct tables *tables)
@@ -28,6 +31,8 @@ static void tables_free(struct tables *tables)
     free(tables->strings);
     free(tables->slots);
     free(tables->fields);
+    free(tables->sources);
+    free(tables->source_codes);
 }
 
 static int tables_create(struct tables *tables, uint32_t texts, struct error *err)
@@ -40,9 +45,11 @@ static int tables_create(struct tables *tables, uint32_t texts, struct error *er
     tables->strings = malloc(strings * sizeof *tables->strings);
     tables->slots = calloc(slots, sizeof *tables->slots);
     tables->fields = malloc(strings * sizeof *tables->fields);
+    tables->sources = malloc((texts + 1) * sizeof *tables->sources);
+    tables->source_codes = calloc(texts + 1, sizeof *tables->source_codes);
     tables->mask = (uint32_t)(slots - 1);
     if (tables->addresses == NULL || tables->strings == NULL || tables->slots == NULL ||
-        tables->fields == NULL) {
+        tables->fields == NULL || tables->sources == NULL || tables->source_codes == NULL) {
         tables_free(tables);
         return error_memory(err, "a batch of answers");
     }
@@ -60,6 +67,33 @@ static uint32_t string_number(struct tables *tables, struct slice string)
     return tables->string_count - 1;
 }
 
+static void number_field(const struct answer_batch *batch, struct tables *tables, uint32_t text,
+                         unsigned field)
+{
+    struct slice string = batch_text_field(batch, text, field);
+    tables->fields[(size_t)text * FIELD_COUNT + field] =
+        string.length == 0 ? NO_STRING : string_number(tables, string);
+}
+
+static uint32_t row_source(const struct answer_batch *batch, const struct batch_row *row)
+{
+    return row->source != NO_TEXT ? row->source : batch->source;
+}
+
+/* Number the sources and their strings in order of first use. */
+static void number_sources(const struct answer_batch *batch, struct tables *tables)
+{
+    for (uint32_t i = 0; i < batch->rows; i++) {
+        uint32_t source = row_source(batch, &batch->row[i]);
+        if (source == NO_TEXT || tables->source_codes[source] != 0)
+            continue;
+        number_field(batch, tables, source, SOURCE_PROVIDER);
+        number_field(batch, tables, source, SOURCE_PEER);
+        tables->sources[tables->source_count++] = source;
+        tables->source_codes[source] = tables->source_count;
+    }
+}
+
 /* Number the texts and strings in order of first use. */
 static void number_texts(struct answer_batch *batch, struct tables *tables)
 {
@@ -68,11 +102,8 @@ static void number_texts(struct answer_batch *batch, struct tables *tables)
         uint32_t text = batch->row[i].text;
         if (text == NO_TEXT || batch->text[text].number != NO_TEXT)
             continue;
-        uint32_t *fields = tables->fields + (size_t)text * FIELD_COUNT;
-        for (unsigned field = 0; field < FIELD_COUNT; field++) {
-            struct slice string = batch_text_field(batch, text, field);
-            fields[field] = string.length == 0 ? NO_STRING : string_number(tables, string);
-        }
+        for (unsigned field = 0; field < FIELD_COUNT; field++)
+            number_field(batch, tables, text, field);
         batch->text[text].number = 0;
         numbered++;
     }
@@ -121,19 +152,52 @@ static int put_addresses(struct buffer *record, const struct tables *tables, str
     return 0;
 }
 
-static unsigned char *put_failure(unsigned char *at, const struct batch_row *row,
+static uint64_t string_code(const struct tables *tables, uint32_t text, unsigned field)
+{
+    uint32_t string = tables->fields[(size_t)text * FIELD_COUNT + field];
+    return string == NO_STRING ? 0 : string + 1ull;
+}
+
+static int put_sources(struct buffer *record, const struct answer_batch *batch,
+                       const struct tables *tables, struct error *err)
+{
+    size_t limit = (4 * (size_t)tables->source_count + 1) * VARINT_LIMIT;
+    uint64_t before = 0;
+    if (buffer_reserve(record, limit, err) != 0)
+        return -1;
+    unsigned char *at = varint_put(record->data + record->used, tables->source_count);
+    for (uint32_t i = 0; i < tables->source_count; i++) {
+        uint32_t text = tables->sources[i];
+        const char *stamp = batch_text_field(batch, text, SOURCE_STAMP).data;
+        unsigned bottleneck = (unsigned char)stamp[0];
+        uint64_t sealed_at = bytes_get64(stamp + 1);
+        at = varint_put(at, string_code(tables, text, SOURCE_PROVIDER));
+        at = varint_put(at, string_code(tables, text, SOURCE_PEER));
+        at = varint_put(at, bottleneck < STATION_COUNT ? bottleneck + 1 : 0);
+        at = varint_put(at, zigzag((int64_t)(sealed_at - before)));
+        before = sealed_at;
+    }
+    record->used = (size_t)(at - record->data);
+    return 0;
+}
+
+static unsigned char *put_failure(unsigned char *at, const struct batch_row *row, bool plain,
                                   const struct tables *tables)
 {
     at = varint_put(at, row->cause);
-    at = varint_put(at, row->status);
-    at = varint_put(at, row->attempts);
+    if (plain) {
+        at = varint_put(at, row->measure.status);
+        at = varint_put(at, row->measure.attempts);
+    }
     if (row->text == NO_TEXT)
         return varint_put(at, 0);
-    return varint_put(at, tables->fields[(size_t)row->text * FIELD_COUNT] + 1ull);
+    return varint_put(at, string_code(tables, row->text, 0));
 }
 
-static int put_rows(struct answer_batch *batch, const struct tables *tables, struct error *err)
+static int put_rows(struct answer_batch *batch, const struct tables *tables, bool plain,
+                    struct error *err)
 {
+    struct measure_state measures = MEASURE_STATE_FIRST;
     struct batch_row before = {.ordinal = UINT32_MAX};
     uint32_t address = NO_TEXT;
     for (uint32_t i = 0; i < batch->rows; i++) {
@@ -160,7 +224,13 @@ static int put_rows(struct answer_batch *batch, const struct tables *tables, str
         else if (row->settled == SETTLED_FOUND)
             at = varint_put(at, batch->text[address = row->text].number);
         else if (row->settled == SETTLED_FAILED)
-            at = put_failure(at, row, tables);
+            at = put_failure(at, row, plain, tables);
+        if (!plain) {
+            uint32_t source = row_source(batch, row);
+            at = measure_put(at, &measures, &row->measure,
+                             source == NO_TEXT ? 0 : tables->source_codes[source],
+                             row->settled == SETTLED_FOUND, &flags);
+        }
         *start = (unsigned char)flags;
         batch->record.used += (size_t)(at - start);
         before = *row;
@@ -221,20 +291,36 @@ static int make_ranges(struct answer_batch *batch, struct error *err)
     return 0;
 }
 
+/* Is nothing known of what the answers cost? Version 1 tells them then, as it always did: what was
+ * recorded before there were measures keeps its bytes, and so its digest, when it is put together
+ * again. */
+static bool is_plain(const struct answer_batch *batch)
+{
+    bool plain = true;
+    for (uint32_t i = 0; i < batch->rows && plain; i++) {
+        const struct batch_row *row = &batch->row[i];
+        plain = row_source(batch, row) == NO_TEXT &&
+                measure_is_plain(&row->measure, row->settled == SETTLED_FAILED);
+    }
+    return plain;
+}
+
 static int put_record(struct answer_batch *batch, const struct tables *tables, struct error *err)
 {
+    bool plain = is_plain(batch);
     struct buffer *record = &batch->record;
     unsigned char header[ANSWERS_HEADER_BYTES] = ANSWERS_MAGIC;
     buffer_clear(record);
     if (buffer_append(record, header, sizeof header, err) != 0 ||
         put_strings(record, tables, err) != 0 || put_addresses(record, tables, err) != 0 ||
-        put_rows(batch, tables, err) != 0 ||
+        (!plain && put_sources(record, batch, tables, err) != 0) ||
+        put_rows(batch, tables, plain, err) != 0 ||
         buffer_reserve(record, ANSWERS_CHECKSUM_BYTES, err) != 0)
         return -1;
     size_t bytes = record->used + ANSWERS_CHECKSUM_BYTES;
     if (bytes > UINT32_MAX)
         return error_set(err, ERROR_VALUE, "a batch of answers is larger than 4 GB");
-    bytes_put32(record->data + 8, ANSWERS_VERSION);
+    bytes_put32(record->data + 8, plain ? ANSWERS_VERSION_PLAIN : ANSWERS_VERSION);
     bytes_put32(record->data + 12, (uint32_t)bytes);
     bytes_put32(record->data + 16, batch->share);
     bytes_put32(record->data + 20, batch->rows);
@@ -255,6 +341,7 @@ int answer_batch_seal(struct answer_batch *batch, struct error *err)
     if (tables_create(&tables, batch->texts, err) != 0)
         return -1;
     number_texts(batch, &tables);
+    number_sources(batch, &tables);
     int result = put_record(batch, &tables, err);
     tables_free(&tables);
     batch->sealed = result == 0;

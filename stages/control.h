@@ -13,6 +13,8 @@ struct control {
     _Atomic bool abandon; /* the run is cancelled: end the threads, answers may be dropped */
     _Atomic unsigned workers;
     _Atomic unsigned concurrency; /* requests in flight per worker */
+    _Atomic unsigned bottleneck;  /* enum station: what the line waits for, as status says it; not a
+                                   * wish, but kept for those who note it with what they do */
 };
 
 static inline bool control_ending(const struct control *control)

@@ -50,6 +50,8 @@ struct agreement {
 
 struct coordination {
     void *context;
+    const char *peer; /* what we are called among those who share runs; NULL = we are alone.
+                       * Outlives the line */
 
     /* settings: any thread; never waits. The gate of this run into *limits, which holds our own
      * settings' when it is called; likewise language and max_distance of *geocoder (texts live as

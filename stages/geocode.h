@@ -22,6 +22,8 @@ struct geocode_settings {
     uint32_t shares;
     unsigned batch;   /* points per request at most */
     unsigned retries; /* more tries for a transient failure */
+    const char *peer; /* who asks, for the answers' source; NULL = nobody of a fleet. Outlives the
+                       * pool */
 };
 
 struct geocode_parts {

@@ -29,7 +29,45 @@ static int take_answer(struct worker *worker, const struct question *question,
                              : worker_settle(worker, question, answer, err);
 }
 
-int take_answers(struct worker *worker, const struct request *request, const struct answer *answers,
+uint32_t microseconds_between(double from, double to)
+{
+    double microseconds = (to - from) * 1e6 + 0.5;
+    if (microseconds < 0)
+        return 0;
+    return microseconds < MEASURE_UNKNOWN ? (uint32_t)microseconds : MEASURE_UNKNOWN - 1;
+}
+
+/* Its points share a reply evenly; what is left over is the first one's. */
+static uint32_t part_of_reply(const struct request *request, size_t i)
+{
+    size_t part = request->bytes / request->count;
+    if (request->bytes == NO_BODY)
+        return MEASURE_UNKNOWN;
+    if (i == 0)
+        part += request->bytes % request->count;
+    return part < MEASURE_UNKNOWN ? (uint32_t)part : MEASURE_UNKNOWN - 1;
+}
+
+/* What this try cost each point. */
+static void take_costs(struct request *request, const struct answer *answers)
+{
+    uint32_t latency = microseconds_between(request->asked_at, request->done_at);
+    uint32_t part = part_of_reply(request, 1);
+    for (size_t i = 0; i < request->count; i++) {
+        struct question *question = &request->questions[i];
+        bool again = question->asked_first != request->asked_at;
+        question->cost = (struct answer_measure){
+            .latency_us = latency,
+            .waited_us =
+                again ? microseconds_between(question->asked_first, request->done_at) : latency,
+            .bytes = i == 0 ? part_of_reply(request, 0) : part,
+            .distance_cm = MEASURE_UNKNOWN,
+            .status = answers[i].status,
+        };
+    }
+}
+
+int take_answers(struct worker *worker, struct request *request, const struct answer *answers,
                  struct error *err)
 {
     double now = clock_monotonic();
@@ -37,6 +75,7 @@ int take_answers(struct worker *worker, const struct request *request, const str
     if (tell_everybody(pool->circuit, pool->parts.limiter, pool->parts.figures, now, request,
                        answers))
         pool_wake_all(pool);
+    take_costs(request, answers);
     for (size_t i = 0; i < request->count; i++) {
         if (take_answer(worker, &request->questions[i], &answers[i], err) != 0)
             return -1;

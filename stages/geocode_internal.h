@@ -38,10 +38,13 @@ struct share_work {
 /* One point being asked. */
 struct question {
     struct share_work *share;
-    uint32_t index; /* in the share */
-    uint16_t tries; /* how often it was asked before */
+    uint32_t index;             /* in the share */
+    uint16_t tries;             /* how often it was asked before */
+    double asked_first;         /* clock_monotonic; 0 = it was not asked yet */
+    struct answer_measure cost; /* of the last try; attempts and distance are not in it */
 };
 
+#define NO_BODY SIZE_MAX
 struct request {
     struct request *next;      /* in the list of spare ones */
     struct request *next_made; /* in the list of all */
@@ -52,6 +55,8 @@ struct request {
     double retry_after; /* set before done: seconds the geocoder asks to be left alone; 0 = it
                          * does not say */
     unsigned status;    /* set before done: HTTP status of the reply, 0 = none */
+    double done_at;     /* set before done: clock_monotonic, when the reply had come */
+    size_t bytes;       /* set before done: of the reply's body; NO_BODY = there is no such thing */
     bool probe;         /* asked to see whether the geocoder can be reached again */
 };
 
@@ -85,7 +90,6 @@ struct retry {
     struct question question;
     double due; /* clock_monotonic: not before; of a held one: when its last try broke */
     enum failure_cause cause;
-    uint16_t status;
     char *detail; /* owned, or NULL */
 };
 
@@ -194,8 +198,11 @@ static inline void worker_end_busy(const struct worker *worker)
 
 /* take_answers: what came of a request: the circuit and the limiter learn of it, every point is
  * settled, or waits to be asked again, or goes back unasked. */
-int take_answers(struct worker *worker, const struct request *request, const struct answer *answers,
+int take_answers(struct worker *worker, struct request *request, const struct answer *answers,
                  struct error *err);
+
+/* microseconds_between: of two moments, as a measure has them. */
+uint32_t microseconds_between(double from, double to);
 
 /* --- geocode_retry.c --------------------------------------------------------- */
 
@@ -262,8 +269,8 @@ uint32_t share_ask(struct share_work *share);
 /* share_forget: nothing is in flight any more: what has no answer counts as unasked again. */
 void share_forget(struct share_work *share);
 
-/* worker_settle: put the final answer to one asked point into its share's batch; hand the batch on
- * when it is long or the share is complete. */
+/* worker_settle: put the final answer to one asked point, and what it cost, into its share's batch;
+ * hand the batch on when it is long or the share is complete. */
 int worker_settle(struct worker *worker, const struct question *question,
                   const struct answer *answer, struct error *err);
 

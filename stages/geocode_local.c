@@ -33,6 +33,8 @@ static void answer_request(struct local_transport *local, struct request *reques
     int result = local->geocoder->provider->answer(local->session, request->points, request->count,
                                                    local->answers, &err);
     request->status = result == 0 ? local->answers[0].status : 0;
+    request->done_at = clock_monotonic();
+    request->bytes = NO_BODY;
     local->done(local->context, request, result == 0 ? local->answers : NULL, &err);
 }
 

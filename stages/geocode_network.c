@@ -100,6 +100,8 @@ static void call_ended(void *context, CURL *easy, CURLcode result)
     struct answer failure;
     struct error err;
     (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+    call->request->done_at = clock_monotonic();
+    call->request->bytes = call->body.used;
     if (result != CURLE_OK) {
         call->request->status = 0;
         call->request->retry_after = 0;

@@ -113,7 +113,6 @@ static int push(struct retry_heap *heap, const struct question *question, double
     struct retry retry = {.question = *question, .due = due};
     if (answer != NULL) {
         retry.cause = answer->cause;
-        retry.status = answer->status;
         if (answer->detail.length > 0) {
             retry.detail = strndup(answer->detail.data, answer->detail.length);
             if (retry.detail == NULL)
@@ -158,9 +157,11 @@ int retry_hold(struct worker *worker, const struct question *question, const str
 static int settle(struct worker *worker, struct retry *retry, unsigned more_tries,
                   struct error *err)
 {
-    struct answer answer = {.kind = ANSWER_FAILED, .cause = retry->cause, .status = retry->status};
+    struct answer answer = {.kind = ANSWER_FAILED, .cause = retry->cause};
     if (retry->detail != NULL)
         answer.detail = (struct slice){retry->detail, (uint32_t)strlen(retry->detail)};
+    retry->question.cost.waited_us =
+        microseconds_between(retry->question.asked_first, clock_monotonic());
     retry->question.tries = (uint16_t)(retry->question.tries - more_tries);
     int result = worker_settle(worker, &retry->question, &answer, err);
     free(retry->detail);

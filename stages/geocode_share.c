@@ -1,6 +1,7 @@
 #include "stages/geocode_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "quadtree/morton.h"
 
@@ -78,6 +79,15 @@ void share_forget(struct share_work *share)
     share->unasked = share->left;
 }
 
+/* In centimetres. */
+static uint32_t distance_of(const struct answer *answer)
+{
+    double centimetres = answer->distance_m * 100 + 0.5;
+    if (!(centimetres >= 0)) /* or not a number: not known */
+        return MEASURE_UNKNOWN;
+    return centimetres < MEASURE_UNKNOWN ? (uint32_t)centimetres : MEASURE_UNKNOWN - 1;
+}
+
 static int share_settle(struct share_work *share, const struct question *question,
                         const struct answer *answer, uint32_t now, struct error *err)
 {
@@ -92,12 +102,12 @@ static int share_settle(struct share_work *share, const struct question *questio
         .code = share->file.codes[index],
         .settled = answers_settle(answer->kind, (enum outcome)share->file.old_outcomes[index]),
         .answered_at = now,
-        .measure = ANSWER_MEASURE_UNKNOWN,
+        .measure = question->cost,
     };
-    settled.measure.status = answer->status;
     settled.measure.attempts = (uint16_t)(question->tries + 1);
     if (settled.settled == SETTLED_FOUND) {
         settled.address = answer->address;
+        settled.measure.distance_cm = distance_of(answer);
     } else if (settled.settled == SETTLED_FAILED) {
         settled.cause = answer->cause;
         settled.detail = answer->detail;
@@ -111,12 +121,28 @@ static int share_settle(struct share_work *share, const struct question *questio
 
 /* --- a worker's shares ------------------------------------------------------------- */
 
+static int seal_batch(const struct geocode_pool *pool, struct answer_batch *batch,
+                      struct error *err)
+{
+    const char *provider = pool->parts.geocoder->provider->name;
+    const char *peer = pool->settings.peer != NULL ? pool->settings.peer : "";
+    struct answer_source source = {
+        .provider = {provider, (uint32_t)strlen(provider)},
+        .peer = {peer, (uint32_t)strlen(peer)},
+        .bottleneck = atomic_load_explicit(&pool->parts.control->bottleneck, memory_order_relaxed),
+        .sealed_at = clock_unix_ms(),
+    };
+    if (answer_batch_set_source(batch, &source, err) != 0)
+        return -1;
+    return answer_batch_seal(batch, err);
+}
+
 /* Hand on the share's answers so far. */
 static int push_batch(struct worker *worker, struct share_work *share, struct error *err)
 {
     if (share->batch == NULL)
         return 0;
-    if (answer_batch_seal(share->batch, err) != 0)
+    if (seal_batch(worker->pool, share->batch, err) != 0)
         return -1;
     worker_end_busy(worker);
     pulse_rest(&worker->pulse); /* until the writer has room */

@@ -113,6 +113,10 @@ static int start_request(struct worker *worker, struct request *request, struct 
     worker->in_flight++;
     worker->points_in_flight += request->count;
     request->asked_at = clock_monotonic();
+    for (size_t i = 0; i < request->count; i++) {
+        if (request->questions[i].asked_first == 0)
+            request->questions[i].asked_first = request->asked_at;
+    }
     return worker->transport->start(worker->transport, request, err);
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/durable.h"
 
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2 /* 2: answers and batches say what they cost */
 #define DAMAGED_ADVICE                                                                             \
     "to give up the unfinished run and the history, stop refreshd and remove this directory; the " \
     "published cache is not in it"
@@ -41,7 +41,7 @@ static int open_tables(struct work *work, struct error *err)
     static const char key[] = "version";
     struct view view;
     int found = store_get(work, TABLE_META, key, sizeof key - 1, LEDGER_VERSION, &view, err);
-    if (found != 0)
+    if (found < 0 || (found == 1 && view.version == LEDGER_VERSION))
         return found < 0 ? -1 : 0;
     struct record record;
     record_begin(&record, LEDGER_VERSION);

@@ -292,8 +292,9 @@ void rebuild_ready(struct refresh *refresh, uint32_t tile);
 
 /* --- line_status.c ------------------------------------------------------------------- */
 
-/* status_sample: take figures now, unless some were taken just before. */
-void status_sample(struct line *line);
+/* status_note_bottleneck: take figures now, unless some were taken just before, and note what they
+ * say the line waits for in its control. */
+void status_note_bottleneck(struct line *line);
 
 /* status_reset: forget the samples, as work begins. */
 void status_reset(struct line *line);

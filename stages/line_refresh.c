@@ -181,6 +181,7 @@ static int start_workers(struct refresh *refresh, struct error *err)
         .shares = refresh->run.parameters.shares,
         .batch = line_batch(line),
         .retries = line->settings.retries,
+        .peer = line->coordination->peer,
     };
     struct geocode_parts parts = {
         .geocoder = refresh->geocoder,
@@ -239,6 +240,7 @@ static int refresh_start(struct refresh *refresh, struct error *err)
     status_reset(line); /* rates are those of this phase, not of a snapshot that a disk held up */
     (void)pthread_mutex_unlock(&line->lock);
     set_pace(line, &refresh->run);
+    atomic_store(&line->control.bottleneck, STATION_GEOCODE); /* until a round knows better */
     if (rebuild_start(refresh, err) != 0 || start_writer(refresh, err) != 0)
         return -1;
     return asks ? start_workers(refresh, err) : 0;
@@ -330,7 +332,7 @@ static int make_round(struct refresh *refresh, struct rounds *rounds, struct err
     double now = clock_monotonic();
     if (run_reload(line, err) != 0 || check_budget(line, err) != 0)
         return -1;
-    status_sample(line);
+    status_note_bottleneck(line);
     report_geocoder(refresh, rounds, now);
     if (now - rounds->saved >= SAVE_INTERVAL) {
         rounds->saved = now;

@@ -63,13 +63,6 @@ static void take_sample(struct line *line, uint64_t answered)
         line->sample_count++;
 }
 
-void status_sample(struct line *line)
-{
-    (void)pthread_mutex_lock(&line->lock);
-    take_sample(line, settled_points(&line->run.counts));
-    (void)pthread_mutex_unlock(&line->lock);
-}
-
 /* --- rates ----------------------------------------------------------------------------- */
 
 /* How full the workers keep their requests' places: a distant geocoder keeps nobody busy. */
@@ -287,4 +280,11 @@ void line_status(struct line *line, struct line_status *status)
     (void)pthread_mutex_unlock(&line->lock);
     fill_forecast(status);
     status->bottleneck = bottleneck(status, paced);
+}
+
+void status_note_bottleneck(struct line *line)
+{
+    struct line_status status;
+    line_status(line, &status);
+    atomic_store(&line->control.bottleneck, status.bottleneck);
 }

@@ -12,10 +12,13 @@
 #include "quadtree/morton.h"
 #include "stages/answers_format.h"
 
-/* A record with every kind of row in it; the caller frees it. */
-static unsigned char *make_record(size_t *bytes)
+/* A record with every kind of row in it; the caller frees it. With measured, it says what the rows
+ * cost. */
+static unsigned char *make_record(bool measured, size_t *bytes)
 {
     struct answer_batch *batch;
+    struct answer_source sources[2] = {{{"here", 4}, {"bath", 4}, STATION_WRITE, 1700000000123},
+                                       {{"here", 4}, {"avon", 4}, STATION_COUNT, 1700000000100}};
     assert_int_equal(answer_batch_create(&batch, 3, NULL), 0);
     for (uint32_t i = 0; i < 12; i++) {
         struct settled_answer answer = {
@@ -24,13 +27,16 @@ static unsigned char *make_record(size_t *bytes)
             .settled = i % SETTLED_COUNT,
             .answered_at = 1700000000 + i / 3,
             .cause = CAUSE_CONNECT,
-            .measure.status = 404,
-            .measure.attempts = 2,
+            .measure = ANSWER_MEASURE_UNKNOWN,
+            .source = measured && i > 0 ? &sources[i / 5 % 2] : NULL,
             .detail = {"refused", 7},
         };
         answer.address.field[FIELD_CITY] = (struct slice){"Bath", 1 + i % 4};
         answer.address.field[FIELD_COUNTRYCODE] = (struct slice){"gb", 2};
         answer.ordinal = i + (i > 5 ? 100 : 0);
+        if (measured)
+            answer.measure =
+                (struct answer_measure){1000 + i / 3, 1000 + i, 500 - 100 * i % 400, 7 * i, 404, 2};
         assert_int_equal(answer_batch_add(batch, &answer, NULL), 0);
     }
     assert_int_equal(answer_batch_seal(batch, NULL), 0);
@@ -68,10 +74,11 @@ static void reseal(unsigned char *record, size_t bytes)
 
 static void every_flipped_bit_is_found(void **state)
 {
-    (void)state;
+    bool measured = *state != NULL;
     size_t bytes;
     struct error err;
-    unsigned char *record = make_record(&bytes);
+    unsigned char *record = make_record(measured, &bytes);
+    assert_int_equal(bytes_get32(record + 8), measured ? 2 : 1);
     assert_int_equal(read_all(record, bytes, &err), 0);
     for (size_t bit = 0; bit < bytes * 8; bit++) {
         record[bit / 8] ^= (unsigned char)(1u << bit % 8);
@@ -85,10 +92,9 @@ static void every_flipped_bit_is_found(void **state)
 
 static void every_cut_is_found(void **state)
 {
-    (void)state;
     size_t bytes;
     struct error err;
-    unsigned char *record = make_record(&bytes);
+    unsigned char *record = make_record(*state != NULL, &bytes);
     for (size_t left = 0; left < bytes; left++)
         assert_int_equal(read_all(record, left, &err), -1);
     free(record);
@@ -96,10 +102,9 @@ static void every_cut_is_found(void **state)
 
 static void resealed_damage_is_no_crash(void **state)
 {
-    (void)state;
     size_t bytes;
     struct error err;
-    unsigned char *record = make_record(&bytes);
+    unsigned char *record = make_record(*state != NULL, &bytes);
     unsigned char *copy = malloc(bytes);
     assert_non_null(copy);
     static const unsigned char values[] = {0, 1, 0x7f, 0x80, 0xff};
@@ -117,9 +122,8 @@ static void resealed_damage_is_no_crash(void **state)
 
 static void wrong_counts_are_refused(void **state)
 {
-    (void)state;
     size_t bytes;
-    unsigned char *record = make_record(&bytes);
+    unsigned char *record = make_record(*state != NULL, &bytes);
     for (size_t at = 20; at < ANSWERS_HEADER_BYTES; at += 4) {
         uint32_t right = bytes_get32(record + at);
         static const uint32_t wrong[] = {0, 1, 1000, UINT32_MAX};
@@ -140,19 +144,26 @@ static void a_newer_version_is_named(void **state)
     (void)state;
     size_t bytes;
     struct error err;
-    unsigned char *record = make_record(&bytes);
-    bytes_put32(record + 8, 2);
+    unsigned char *record = make_record(true, &bytes);
+    bytes_put32(record + 8, 3);
     reseal(record, bytes);
     assert_int_equal(read_all(record, bytes, &err), -1);
-    assert_non_null(strstr(err.message, "version 2"));
+    assert_non_null(strstr(err.message, "version 3"));
     free(record);
 }
 
 int main(void)
 {
+    static char measured[] = "measured";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_flipped_bit_is_found),  cmocka_unit_test(every_cut_is_found),
-        cmocka_unit_test(resealed_damage_is_no_crash), cmocka_unit_test(wrong_counts_are_refused),
+        cmocka_unit_test(every_flipped_bit_is_found),
+        cmocka_unit_test_prestate(every_flipped_bit_is_found, measured),
+        cmocka_unit_test(every_cut_is_found),
+        cmocka_unit_test_prestate(every_cut_is_found, measured),
+        cmocka_unit_test(resealed_damage_is_no_crash),
+        cmocka_unit_test_prestate(resealed_damage_is_no_crash, measured),
+        cmocka_unit_test(wrong_counts_are_refused),
+        cmocka_unit_test_prestate(wrong_counts_are_refused, measured),
         cmocka_unit_test(a_newer_version_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
