@@ -24,6 +24,25 @@ static const char *const table_names[] = {
     [TABLE_REPORTS] = "reports", [TABLE_FAILURES] = "failures",
 };
 
+static const char version_key[] = "version";
+
+/* 1, 0 = it is new, -1. */
+static int get_version(struct work *work, unsigned *version, struct error *err)
+{
+    struct view view = {0};
+    int found = store_get(work, TABLE_META, version_key, sizeof version_key - 1, LEDGER_VERSION,
+                          &view, err);
+    *version = view.version;
+    return found;
+}
+
+static int put_version(struct work *work, struct error *err)
+{
+    struct record record;
+    record_begin(&record, LEDGER_VERSION);
+    return store_put(work, TABLE_META, version_key, sizeof version_key - 1, &record, err);
+}
+
 static int open_tables(struct work *work, struct error *err)
 {
     struct ledger *ledger = work->ledger;
@@ -38,14 +57,17 @@ static int open_tables(struct work *work, struct error *err)
         if (result != 0)
             return store_error(ledger, result, "open", err);
     }
-    static const char key[] = "version";
-    struct view view;
-    int found = store_get(work, TABLE_META, key, sizeof key - 1, LEDGER_VERSION, &view, err);
-    if (found < 0 || (found == 1 && view.version == LEDGER_VERSION))
-        return found < 0 ? -1 : 0;
-    struct record record;
-    record_begin(&record, LEDGER_VERSION);
-    return store_put(work, TABLE_META, key, sizeof key - 1, &record, err);
+    unsigned version;
+    int found = get_version(work, &version, err);
+    return found == 0 ? put_version(work, err) : found < 0 ? -1 : 0;
+}
+
+int ledger_claim_version(struct work *work, struct error *err)
+{
+    unsigned version;
+    if (get_version(work, &version, err) < 0)
+        return -1;
+    return version == LEDGER_VERSION ? 0 : put_version(work, err);
 }
 
 static int open_environment(struct ledger *ledger, const char *directory, struct error *err)

@@ -55,6 +55,8 @@ static int commit(struct work *work, const struct committed_batch *batches, size
         return -1;
     if (run.phase != PHASE_REFRESH)
         return error_set(err, ERROR_STATE, "run %s takes no answers now", run.id);
+    if (ledger_claim_version(work, err) != 0)
+        return -1;
     for (size_t i = 0; i < count; i++) {
         const struct answer_batch *batch = batches[i].batch;
         if (put_batch(work, &batches[i], err) != 0 ||

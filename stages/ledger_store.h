@@ -98,6 +98,10 @@ void store_walk_close(struct store_walk *walk);
 
 /* --- between the files of the ledger -------------------------------------------------------- */
 
+/* ledger_claim_version: what is about to be written can't be read by older programs: they are to
+ * refuse the ledger as a whole from now on. */
+int ledger_claim_version(struct work *work, struct error *err);
+
 /* active_get: 1 and the active run, 0 = none, -1. */
 int active_get(struct work *work, uint64_t *number, struct run_record *run, struct error *err);
 int active_put(struct work *work, uint64_t number, const struct run_record *run, struct error *err);
