@@ -15,8 +15,6 @@ static bool asks_for_help(int argc, char **argv)
 static int unknown_command(const struct session *session, int argc, char **argv)
 {
     char given[32];
-    if (command_is_later(argv[0]))
-        return session_usage(session, "%s is not in this version yet", argv[0]);
     if (command_is_group(argv[0]) && argc == 1)
         return session_usage(session, "%s needs another word; refreshctl %s --help lists them",
                              argv[0], argv[0]);

@@ -8,6 +8,7 @@
 #include "cachefmt/generation.h"
 #include "cachefmt/transfer.h"
 #include "daemon/refreshctl_cache.h"
+#include "daemon/refreshctl_part.h"
 #include "daemon/refreshctl_text.h"
 
 static void print_info(const struct manifest *manifest, const struct cache_figures *figures,
@@ -182,58 +183,29 @@ static int run_verify(struct session *session, int argc, char **argv)
     return print_verified(session, &result, problems);
 }
 
-/* S,W,N,E. A box whose east edge is longitude 180 holds -180 as well: it is the same line. */
-static int parse_box(const char *text, struct box *box, struct error *err)
-{
-    char copy[128], *rest = NULL;
-    int32_t edges[4];
-    (void)snprintf(copy, sizeof copy, "%s", text);
-    char *word = strtok_r(copy, ",", &rest);
-    for (int i = 0; i < 4; i++) {
-        if (word == NULL || !text_parse_degrees(word, i % 2 == 0 ? 90 : 180, &edges[i]))
-            return error_set(err, ERROR_USAGE, "--bbox: \"%.60s\" is not S,W,N,E in degrees", text);
-        word = strtok_r(NULL, ",", &rest);
-    }
-    if (word != NULL || strlen(text) >= sizeof copy)
-        return error_set(err, ERROR_USAGE, "--bbox: \"%.60s\" is not S,W,N,E in degrees", text);
-    if (edges[0] > edges[2])
-        return error_set(err, ERROR_USAGE, "--bbox: the south edge %s is north of the north edge",
-                         text);
-    *box = (struct box){edges[0], edges[1], edges[2], edges[3]};
-    if (box->west == LONGITUDE_LIMIT)
-        box->west = -LONGITUDE_LIMIT;
-    if (box->east == LONGITUDE_LIMIT && box->west > -LONGITUDE_LIMIT)
-        box->east = -LONGITUDE_LIMIT;
-    return 0;
-}
-
 struct export_words {
-    const char *format, *tile, *box;
+    const char *format;
+    struct part_words part;
 };
 
 static int export_options(const struct export_words *words, const struct cache *cache,
                           struct export_options *options, struct error *err)
 {
-    uint64_t tile = 0;
-    uint32_t tiles = grid_tiles(cache_manifest(cache)->grid);
-    *options = (struct export_options){.format = FORMAT_CSV, .tile = -1};
-    if (words->format != NULL && !transfer_format_parse(words->format, &options->format))
+    struct cache_part part;
+    enum transfer_format format = FORMAT_CSV;
+    if (words->format != NULL && !transfer_format_parse(words->format, &format))
         return error_set(err, ERROR_USAGE, "--format: %.40s is not csv, ndjson or geojson",
                          words->format);
-    if (words->tile != NULL && !text_parse_unsigned(words->tile, tiles - 1, &tile))
-        return error_set(err, ERROR_USAGE, "--tile: %.40s is not a tile from 0 to %u", words->tile,
-                         tiles - 1);
-    if (words->tile != NULL)
-        options->tile = (int64_t)tile;
-    options->has_box = words->box != NULL;
-    return words->box != NULL ? parse_box(words->box, &options->box, err) : 0;
+    if (part_parse(&words->part, cache, &part, err) != 0)
+        return -1;
+    *options = (struct export_options){
+        .format = format, .tile = part.tile, .has_box = part.has_box, .box = part.box};
+    return 0;
 }
 
 static const struct command_option export_options_known[] = {
     {"--format", "csv/ndjson/geojson", offsetof(struct export_words, format), "csv by default"},
-    {"--tile", "N", offsetof(struct export_words, tile), "Only this tile"},
-    {"--bbox", "S,W,N,E", offsetof(struct export_words, box),
-     "Only the entries in this box, its edges included"},
+    PART_OPTIONS(struct export_words, part),
     {NULL, NULL, 0, NULL}};
 
 static int run_export(struct session *session, int argc, char **argv)

@@ -5,10 +5,9 @@
 #include "base/text.h"
 
 static const struct subcommand *const tables[] = {
-    start_subcommands,   steer_subcommands,  status_subcommands, peers_subcommands,
-    history_subcommands, report_subcommands, lookup_subcommands, cache_subcommands};
-
-static const char *const later[] = {"query", NULL};
+    start_subcommands, steer_subcommands,   status_subcommands,
+    peers_subcommands, history_subcommands, report_subcommands,
+    query_subcommands, lookup_subcommands,  cache_subcommands};
 
 const struct subcommand *command_at(size_t number)
 {
@@ -39,14 +38,6 @@ const struct subcommand *command_find(int argc, char **argv, int *words)
             return command;
     }
     return NULL;
-}
-
-bool command_is_later(const char *name)
-{
-    for (size_t i = 0; later[i] != NULL; i++)
-        if (strcmp(name, later[i]) == 0)
-            return true;
-    return false;
 }
 
 static bool in_group(const struct subcommand *command, const char *group)

@@ -17,9 +17,7 @@ const struct subcommand *command_find(int argc, char **argv, int *words);
  * called unknown. */
 const char *command_nearest(int argc, char **argv, char *given, size_t bytes);
 
-/* command_is_later: agreed on, but not built yet. command_is_group: the first word of commands of
- * two words. */
-bool command_is_later(const char *name);
+/* command_is_group: the first word of commands of two words. */
 bool command_is_group(const char *name);
 
 /* command_exit_meaning: what an exit status of refreshctl (enum exit_status) says. */

@@ -25,10 +25,10 @@ static bool is_continuation(char byte)
 /* Bytes of the character at `at`, as its first byte and those that follow say. */
 static size_t character(const char *at)
 {
-    size_t bytes = 1;
-    while (is_continuation(at[bytes]))
-        bytes++;
-    return bytes;
+    const char *end = at + 1;
+    while (is_continuation(*end))
+        end++;
+    return (size_t)(end - at);
 }
 
 /* Control characters, of C0 and of C1 (C2 80 to C2 9F). */

@@ -23,9 +23,17 @@ struct session {
 struct command_option {
     const char *name; /* "--rate", or "rate=" for a setting */
     const char
-        *value; /* what stands for the value: "N", or all choices, "csv/ndjson"; NULL = flag */
-    size_t offset;
+        *value;    /* what stands for the value: "N", or all choices, "csv/ndjson"; NULL = flag */
+    size_t offset; /* with OPTION_REPEATS where it may be given again: struct option_words */
     const char *help; /* a sentence without its full stop; NULL = known, but not told of yet */
+};
+
+/* What a repeated option has been given. */
+#define OPTION_REPEATS ((size_t)1 << 62)
+#define OPTION_WORDS 64
+struct option_words {
+    const char *words[OPTION_WORDS];
+    size_t count;
 };
 
 /* A command: run gets the words behind its name and returns the exit status. */
@@ -42,8 +50,8 @@ struct subcommand {
 
 /* Each ends in a NULL name. */
 extern const struct subcommand start_subcommands[], steer_subcommands[], status_subcommands[],
-    peers_subcommands[], history_subcommands[], report_subcommands[], lookup_subcommands[],
-    cache_subcommands[];
+    peers_subcommands[], history_subcommands[], report_subcommands[], query_subcommands[],
+    lookup_subcommands[], cache_subcommands[];
 
 int session_config(struct session *session, struct error *err);
 

@@ -9,6 +9,7 @@
 #include "daemon/refreshctl_progress.h"
 #include "daemon/refreshctl_session.h"
 #include "daemon/refreshctl_setting.h"
+#include "daemon/refreshctl_table_words.h"
 #include "daemon/refreshctl_text.h"
 #include "daemon/refreshctl_watch.h"
 
@@ -17,6 +18,7 @@
 struct start_words {
     const char *older_than, *finish_within, *rate, *workers, *tiles;
     bool retry_failed, dry_run, wait, fleet;
+    struct option_words tables;
 };
 
 /* The tiles of the cache as it is, or as the configuration would make it. */
@@ -36,6 +38,21 @@ static int check_tiles(struct session *session, const char *list, struct error *
     return protocol_tiles(list, tiles, bitmap, err);
 }
 
+/* What is wrong with a table is told before anything is asked of refreshd. */
+static int add_tables(cJSON *arguments, const struct option_words *tables, struct error *err)
+{
+    struct tables *parsed;
+    char *text;
+    if (tables->count == 0)
+        return 0;
+    if (table_words_parse(tables->words, tables->count, &parsed, &text, err) != 0)
+        return error_prefix(err, "--table");
+    bool added = cJSON_AddStringToObject(arguments, "tables", text) != NULL;
+    tables_free(parsed);
+    free(text);
+    return added ? 0 : error_memory(err, "a request");
+}
+
 static int start_arguments(struct session *session, const struct start_words *words, cJSON **out,
                            struct error *err)
 {
@@ -46,7 +63,8 @@ static int start_arguments(struct session *session, const struct start_words *wo
                     err) != 0 ||
         setting_add(arguments, "--rate", "geocoder", "rate", words->rate, err) != 0 ||
         setting_add(arguments, "--workers", "refresh", "workers", words->workers, err) != 0 ||
-        check_tiles(session, words->tiles, err) != 0)
+        check_tiles(session, words->tiles, err) != 0 ||
+        add_tables(arguments, &words->tables, err) != 0)
         goto fail;
     if ((words->tiles != NULL &&
          cJSON_AddStringToObject(arguments, "tiles", words->tiles) == NULL) ||
@@ -197,6 +215,8 @@ static const struct command_option start_options[] = {
     {"--retry-failed", NULL, AT(retry_failed), "Ask again only what failed in the last run"},
     {"--dry-run", NULL, AT(dry_run), "Tell what the run would do, and start none"},
     {"--wait", NULL, AT(wait), "Follow the run until it ends or stops for a person"},
+    {"--table", "TABLE", AT(tables) | OPTION_REPEATS,
+     "Count this as well, such as 'gone = count[countrycode] when lost'; may be repeated"},
     {"--fleet", NULL, AT(fleet), "A run of the whole fleet, or join the one that there is"},
     {NULL, NULL, 0, NULL}};
 

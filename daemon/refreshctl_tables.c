@@ -210,8 +210,10 @@ static struct placed *in_order(const cJSON *rows, size_t *count)
         return NULL;
     cJSON_ArrayForEach(row, rows)
     {
-        if (cJSON_IsObject(member(row, "index")))
-            placed[used++] = (struct placed){row, used};
+        if (!cJSON_IsObject(member(row, "index")))
+            continue;
+        placed[used] = (struct placed){row, used};
+        used++;
     }
     qsort(placed, used, sizeof *placed, by_numbers);
     *count = used;

@@ -47,6 +47,24 @@ static const struct command_option *find_option(const struct command_option *opt
     return NULL;
 }
 
+/* -1: there are too many. */
+static int keep(const struct session *session, const struct command_option *option,
+                const char *value, void *place)
+{
+    struct option_words *list = place;
+    if (!(option->offset & OPTION_REPEATS)) {
+        *(const char **)place = value;
+        return 0;
+    }
+    if (list->count == OPTION_WORDS) {
+        (void)session_usage(session, "%s may be given %d times at most", option->name,
+                            OPTION_WORDS);
+        return -1;
+    }
+    list->words[list->count++] = value;
+    return 0;
+}
+
 int option_take(const struct session *session, int argc, char **argv, int *at,
                 const struct command_option *options, void *values)
 {
@@ -54,7 +72,7 @@ int option_take(const struct session *session, int argc, char **argv, int *at,
     const struct command_option *option = find_option(options, argv[*at], &value);
     if (option == NULL)
         return 0;
-    void *place = (char *)values + option->offset;
+    void *place = (char *)values + (option->offset & ~OPTION_REPEATS);
     if (option->value == NULL) {
         if (value != NULL) {
             (void)session_usage(session, "%s takes no value", option->name);
@@ -69,8 +87,7 @@ int option_take(const struct session *session, int argc, char **argv, int *at,
         (void)session_usage(session, "%s needs a value", option->name);
         return -1;
     }
-    *(const char **)place = value;
-    return 1;
+    return keep(session, option, value, place) != 0 ? -1 : 1;
 }
 
 /* The word without its value, so that --rte=5 is compared by its name. */
