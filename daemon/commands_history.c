@@ -1,13 +1,16 @@
 /* Commands that read the ledger: what runs did. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cachefmt/transfer.h"
 #include "daemon/commands.h"
+#include "daemon/report_json.h"
 #include "daemon/spool.h"
 #include "daemon/status_json.h"
-#include "stages/report.h"
 
 #define RUNS_LISTED 1000
 
@@ -63,20 +66,37 @@ static int find_run(struct job *job, struct run_record *run)
     return found > 0 ? 0 : -1;
 }
 
-/* The run with its tables; those that nothing is kept of are none. */
-static cJSON *report_json(const struct run_report *report, struct error *err)
+static int write_all(int fd, const char *text, size_t bytes)
 {
-    cJSON *item = run_json(&report->run);
-    cJSON *tables = report->tally != NULL ? tally_json(report->tally, err) : cJSON_CreateArray();
-    if (item == NULL || tables == NULL ||
-        cJSON_AddNumberToObject(item, "answers", (double)report->answers) == NULL ||
-        !cJSON_AddItemToObject(item, "tables", tables)) {
-        cJSON_Delete(tables);
-        cJSON_Delete(item);
-        error_memory(err, "a reply");
-        return NULL;
+    while (bytes > 0) {
+        ssize_t written = write(fd, text, bytes);
+        if (written < 0 && errno != EINTR)
+            return -1;
+        text += written > 0 ? written : 0;
+        bytes -= written > 0 ? (size_t)written : 0;
     }
-    return item;
+    return 0;
+}
+
+/* Attached, for tables may be large; in memory, so that a full disk keeps nobody from a report. */
+static int attach(struct job *job, const cJSON *document)
+{
+    char *text = cJSON_PrintUnformatted(document);
+    if (text == NULL)
+        return error_memory(&job->error, "a report");
+    size_t bytes = strlen(text);
+    int fd = memfd_create("report", MFD_CLOEXEC);
+    int result = 0;
+    if (fd < 0 || write_all(fd, text, bytes) != 0)
+        result = error_io(&job->error, errno, "make", "a report in memory");
+    cJSON_free(text);
+    if (result == 0) {
+        job->spool = fd;
+        job->attached = bytes;
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    return result;
 }
 
 int command_report(struct job *job)
@@ -87,14 +107,16 @@ int command_report(struct job *job)
         return -1;
     int found = line_report(job->daemon->line, run.id, &report, &job->error);
     if (found <= 0)
-        return found < 0 ? -1
-                         : error_set(&job->error, ERROR_MISSING,
-                                     "there is no run %s; `refreshctl runs` lists them", run.id);
-    cJSON *item = report_json(&report, &job->error);
+        return found < 0
+                   ? -1
+                   : error_set(&job->error, ERROR_MISSING, "there is no run %s any more", run.id);
+    cJSON *document = report_json(&report, &job->error);
     run_report_free(&report);
-    if (item == NULL)
+    int result = document != NULL ? attach(job, document) : -1;
+    cJSON_Delete(document);
+    if (result != 0 || command_ok(job) != 0)
         return -1;
-    return command_ok(job) != 0 ? -1 : command_add(job, "report", item);
+    return command_add(job, "attached", cJSON_CreateNumber((double)job->attached));
 }
 
 struct failure_spool {

@@ -10,6 +10,7 @@ const struct http_path http_paths[] = {
     {"/api/history", http_route_api_history},
     {"/api/generations", http_route_api_generations},
     {"/api/peers", http_route_api_peers},
+    {"/api/report", http_route_api_report},
     {"/metrics", http_route_metrics},
     {NULL, NULL},
 };

@@ -18,4 +18,10 @@ http_route http_route_api_peers;  /* the document of peers --json, and what its 
 http_route http_route_api_history;
 http_route http_route_api_generations;
 
+/* http_report.c: the document of report --json, long tables cut */
+http_route http_route_api_report;
+
+/* http_make_report: makes it, for reports_open; context is the line. */
+int http_make_report(const void *context, const char *run, struct buffer *out, struct error *err);
+
 #endif

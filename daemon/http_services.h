@@ -15,6 +15,7 @@ struct metrics_shard;
 struct census;
 struct api_cache;
 struct history;
+struct reports;
 
 /* Settings that a reload changes while lookups go on. */
 struct lookup_limits {
@@ -37,6 +38,7 @@ struct http_services {
     struct census *census;   /* ages and counts by tile of the published generation */
     struct history *history; /* throughput of the last hour */
     struct api_cache *documents;
+    struct reports *reports;
 };
 
 /* One thread's own: made by the server when the thread serves its first request. */

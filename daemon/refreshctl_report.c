@@ -51,6 +51,38 @@ static int append_head(const cJSON *report, struct buffer *out, struct error *er
     return append_format(out, err, "\n");
 }
 
+struct piece {
+    struct buffer *text;
+    struct error *err;
+};
+
+static int take_piece(void *context, const void *data, size_t bytes)
+{
+    struct piece *piece = context;
+    return buffer_append(piece->text, data, bytes, piece->err);
+}
+
+static int ask(struct session *session, const char *run, cJSON **report, struct error *err)
+{
+    struct buffer text = {0};
+    struct piece piece = {&text, err};
+    struct client *client;
+    cJSON *reply = NULL;
+    int result = session_ask(session, "report", run, &client, &reply, err);
+    if (result == 0)
+        result = client_attached(client, (uint64_t)member_number(reply, "attached"), take_piece,
+                                 &piece, err);
+    client_close(client);
+    cJSON_Delete(reply);
+    if (result == 0) {
+        *report = cJSON_ParseWithLength((const char *)text.data, text.used);
+        if (*report == NULL)
+            result = error_set(err, ERROR_VALUE, "refreshd sent a report that is not JSON");
+    }
+    buffer_free(&text);
+    return result;
+}
+
 static const struct command_option report_options[] = {
     {"--csv", NULL, 0, "Print a line for each index and value, as a file to keep"},
     {NULL, NULL, 0, NULL}};
@@ -64,15 +96,10 @@ static int run_report(struct session *session, int argc, char **argv)
         return status;
     struct error err;
     struct buffer head = {0};
-    struct client *client;
-    cJSON *reply = NULL, *report = NULL;
-    status = session_ask(session, "report", run, &client, &reply, &err);
-    client_close(client);
-    if (status == 0) {
-        report = cJSON_DetachItemFromObjectCaseSensitive(reply, "report");
+    cJSON *report = NULL;
+    status = ask(session, run, &report, &err);
+    if (status == 0)
         status = append_head(report, &head, &err);
-    }
-    cJSON_Delete(reply);
     if (status == 0) {
         status = report_print(session, report, report_form(session, csv), &head);
     } else {

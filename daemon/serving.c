@@ -14,7 +14,9 @@
 #include "daemon/history.h"
 #include "daemon/http.h"
 #include "daemon/log.h"
+#include "daemon/http_routes.h"
 #include "daemon/metrics.h"
+#include "daemon/reports.h"
 
 struct serving {
     struct serving_settings settings;
@@ -27,6 +29,7 @@ struct serving {
     struct metrics *metrics; /* before the follower, whose thread counts switches */
     struct history *history;
     struct api_cache *documents;
+    struct reports *reports;
     uv_timer_t sampler;
     bool sampling;
     struct http_services services;
@@ -225,6 +228,7 @@ static int open_http(struct serving *serving, struct error *err)
         .census = serving->census,
         .history = serving->history,
         .documents = serving->documents,
+        .reports = serving->reports,
     };
     struct http_settings settings = {
         .listen = config->http.listen,
@@ -252,7 +256,8 @@ static int open_parts(struct serving *serving, struct error *err)
         return 0;
     if (lookups_open(&serving->lookups, serving->follower, settings->learned, err) != 0 ||
         open_learner(serving, err) != 0 || open_census(serving, err) != 0 ||
-        open_history(serving, err) != 0 || api_cache_create(&serving->documents, err) != 0)
+        open_history(serving, err) != 0 || api_cache_create(&serving->documents, err) != 0 ||
+        reports_open(&serving->reports, http_make_report, settings->line, err) != 0)
         return -1;
     serving_reload(serving, settings->config);
     if (open_http(serving, err) != 0)
@@ -284,7 +289,9 @@ void serving_close(struct serving *serving)
     if (serving == NULL)
         return;
     learner_stop(serving->learner);
+    reports_stop(serving->reports);
     http_close(serving->http);
+    reports_close(serving->reports);
     api_cache_free(serving->documents);
     close_history(serving);
     close_census(serving);
