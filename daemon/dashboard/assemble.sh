@@ -5,9 +5,9 @@ set -euo pipefail
 folder=$1
 out=$2
 
-style=$(cd "$folder/style" && cat page.css run.css map.css place.css panels.css)
+style=$(cd "$folder/style" && cat page.css run.css map.css place.css panels.css report.css)
 script=$(cd "$folder/script" && cat format.js dom.js theme.js poll.js map_view.js tiles.js map.js \
-    place.js chart.js run.js panels.js peers.js main.js)
+    place.js chart.js run.js panels.js peers.js report.js main.js)
 coastline=$(cat "$folder/coastline.txt")
 page=$(cat "$folder/index.html")
 

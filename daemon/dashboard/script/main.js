@@ -3,6 +3,8 @@
 const STATUS_INTERVAL = 1000; /* milliseconds */
 const HISTORY_INTERVAL = 10000;
 const PEERS_INTERVAL = 2000;
+const REPORT_INTERVAL = 10000;
+const REPORT_AGAIN = 2000; /* after a failure */
 const TILES_INTERVAL = 5000; /* at most so long between two looks in a run */
 const TILES_RESTING = 60000; /* and without one: ages grow, the census ends */
 
@@ -83,6 +85,7 @@ function start() {
     const throughput = makeThroughput();
     const generations = makeGenerationsFeed();
     const peers = makePeersFeed();
+    const report = makeReportFeed();
 
     function showTiles(world) {
         map.update(world, colour);
@@ -112,6 +115,7 @@ function start() {
         tiles.look(status);
         generations.look(status);
         peers.look(status);
+        report.look(status);
     }
 
     startTheme();
