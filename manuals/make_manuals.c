@@ -22,6 +22,8 @@ static const struct {
              {"@GLOBAL_OPTIONS@\n", manual_global_options},
              {"@COMMANDS@\n", manual_commands},
              {"@EXITS@\n", manual_exits},
+             {"@KINDS@\n", manual_kinds},
+             {"@FIELDS@\n", manual_fields},
              {"@EXAMPLE_CONFIG@\n", example_config},
              {"@BASH@\n", completion_bash},
              {"@ZSH@\n", completion_zsh}};

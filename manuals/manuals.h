@@ -12,6 +12,8 @@ void manual_daemon_options(FILE *out); /* refreshd(8) */
 void manual_global_options(FILE *out); /* refreshctl(8): before the command */
 void manual_commands(FILE *out);       /* refreshctl(8): each command */
 void manual_exits(FILE *out);          /* refreshctl(8): exit statuses */
+void manual_kinds(FILE *out);          /* refreshctl(8): kinds of tables */
+void manual_fields(FILE *out);         /* refreshctl(8): fields of a record */
 
 /* For shells. */
 void completion_bash(FILE *out);

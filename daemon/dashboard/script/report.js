@@ -70,8 +70,8 @@ function notesOf(table) {
     return notes.length > 0 ? [make("p", { class: "hint notes" }, notes.join(" · "))] : [];
 }
 
-/* barList: [name, number, text] each. */
-function barList(rows) {
+/* barList: [name, number, text] each; more: how many the daemon has left out. */
+function barList(rows, more = 0) {
     const most = Math.max(...rows.map(([, value]) => value), 0);
     const shown = rows.slice(0, REPORT_ROWS).map(([name, value, text]) => {
         const bar = make("span");
@@ -84,7 +84,10 @@ function barList(rows) {
             make("span", { class: "meter" }, bar),
         );
     });
-    return [make("ul", { class: "bars" }, ...shown), ...moreHint(rows.length - shown.length)];
+    return [
+        make("ul", { class: "bars" }, ...shown),
+        ...moreHint(rows.length - shown.length + more),
+    ];
 }
 
 /* elementsOf: [row, element] of all lists of a table. */
@@ -101,6 +104,7 @@ function plainForm(table) {
             row.value,
             valueText(row.value),
         ]),
+        table.more,
     );
 }
 
@@ -111,6 +115,7 @@ function topForm(table) {
             count,
             valueText(count) + (error > 0 ? ` ± ${valueText(error)}` : ""),
         ]),
+        table.more,
     );
 }
 
@@ -129,7 +134,7 @@ function listForm(table) {
                 make("ins", {}, valueText(values[1])),
                 make("span", { class: "value" }, ` ${values.slice(2).map(String).join(", ")}`),
             );
-        else parts.push(values.map((value) => String(value)).join(", "));
+        else parts.push(make("span", {}, values.map((value) => String(value)).join(", ")));
         return make("li", {}, ...parts);
     });
     return [
