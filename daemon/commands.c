@@ -47,8 +47,9 @@ static void resumed(struct job *job)
 }
 
 static const char *const no_arguments[] = {NULL};
-static const char *const start_arguments[] = {"older_than", "finish_within", "rate",  "workers",
-                                              "tiles",      "retry_failed",  "fleet", NULL};
+static const char *const start_arguments[] = {"older_than", "finish_within", "rate",
+                                              "workers",    "tiles",         "retry_failed",
+                                              "fleet",      "tables",        NULL};
 static const char *const set_arguments[] = {"rate", "workers", "finish_within", "concurrency",
                                             NULL};
 static const char *const publish_arguments[] = {"force", NULL};

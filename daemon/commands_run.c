@@ -1,4 +1,5 @@
 /* Commands about the active run. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -6,6 +7,7 @@
 #include "daemon/commands.h"
 #include "daemon/log.h"
 #include "daemon/pause_wait.h"
+#include "daemon/report_config.h"
 #include "daemon/steer.h"
 #include "tables/tables.h"
 
@@ -67,8 +69,21 @@ static int read_fleet(struct job *job, bool *fleet)
     return 0;
 }
 
-/* The configuration's values where the request says nothing else. */
-static int read_parameters(struct job *job, struct run_parameters *parameters, bool *fleet)
+/* What the run counts: *text, which the caller frees. */
+static int read_tables(struct job *job, struct run_parameters *parameters, char **text)
+{
+    const char *extra = NULL;
+    if (protocol_text(job->request.arguments, "tables", &extra, &job->error) < 0 ||
+        report_config_text(job->daemon->config, extra, text, &job->error) != 0)
+        return -1;
+    parameters->tables = *text;
+    return 0;
+}
+
+/* The configuration's values where the request says nothing else. *tables is the caller's to free,
+ * when the parameters are of no more use. */
+static int read_parameters(struct job *job, struct run_parameters *parameters, bool *fleet,
+                           char **tables)
 {
     struct error *err = &job->error;
     from_config(job->daemon->config, parameters);
@@ -78,7 +93,8 @@ static int read_parameters(struct job *job, struct run_parameters *parameters, b
         bounded(job, "geocoder", "rate", &parameters->rate, err) < 0 ||
         bounded_count(job, "refresh", "workers", &parameters->workers, err) < 0 ||
         protocol_flag(job->request.arguments, "retry_failed", &parameters->retry_failed, err) < 0 ||
-        read_fleet(job, fleet) < 0 || read_tiles(job, parameters) < 0)
+        read_fleet(job, fleet) < 0 || read_tiles(job, parameters) < 0 ||
+        read_tables(job, parameters, tables) != 0)
         return -1;
     if (parameters->retry_failed && given == 0)
         parameters->older_than = 0;
@@ -105,8 +121,12 @@ int command_plan(struct job *job)
     struct run_parameters parameters;
     struct line_plan plan;
     bool fleet;
-    if (read_parameters(job, &parameters, &fleet) != 0 ||
-        line_plan(job->daemon->line, &parameters, &plan, &job->error) != 0 || command_ok(job) != 0)
+    char *tables = NULL;
+    if (read_parameters(job, &parameters, &fleet, &tables) != 0)
+        return -1;
+    free(tables);
+    parameters.tables = NULL; /* a plan counts nothing */
+    if (line_plan(job->daemon->line, &parameters, &plan, &job->error) != 0 || command_ok(job) != 0)
         return -1;
     if (command_add(job, "points", cJSON_CreateNumber((double)plan.points)) != 0 ||
         command_add(job, "carried", cJSON_CreateNumber((double)plan.carried)) != 0 ||
@@ -145,21 +165,18 @@ static int add_warning(struct job *job)
                            "brings it back to theirs"));
 }
 
-int command_start(struct job *job)
+static int start(struct job *job, const struct run_parameters *parameters, bool fleet)
 {
-    struct run_parameters parameters;
     struct line_plan plan = {.duration = -1, .deadline_fits = -1};
     char id[RUN_ID_BYTES] = "";
-    bool nothing = false, fleet;
+    bool nothing = false;
     struct daemon *daemon = job->daemon;
-    if (read_parameters(job, &parameters, &fleet) != 0)
-        return -1;
     /* A plan walks the whole index: only when its answer is needed. */
-    if (parameters.finish_within > 0 && !steer_is_active(daemon) &&
-        line_plan(daemon->line, &parameters, &plan, &job->error) != 0)
+    if (parameters->finish_within > 0 && !steer_is_active(daemon) &&
+        line_plan(daemon->line, parameters, &plan, &job->error) != 0)
         return -1;
-    int started = fleet ? steer_start(daemon, &parameters, id, &nothing, &job->error)
-                        : start_alone(job, &parameters, id, &nothing);
+    int started = fleet ? steer_start(daemon, parameters, id, &nothing, &job->error)
+                        : start_alone(job, parameters, id, &nothing);
     if (started != 0 || command_ok(job) != 0 ||
         command_add(job, "run", nothing ? cJSON_CreateNull() : cJSON_CreateString(id)) != 0 ||
         command_add(job, "duration_s", seconds_item(plan.duration)) != 0)
@@ -167,6 +184,18 @@ int command_start(struct job *job)
     if (daemon->fleet != NULL && !fleet && !nothing && add_warning(job) != 0)
         return -1;
     return command_add(job, "deadline_fits", fits_item(plan.deadline_fits));
+}
+
+int command_start(struct job *job)
+{
+    struct run_parameters parameters;
+    bool fleet;
+    char *tables = NULL;
+    if (read_parameters(job, &parameters, &fleet, &tables) != 0)
+        return -1;
+    int result = start(job, &parameters, fleet);
+    free(tables);
+    return result;
 }
 
 int command_pause(struct job *job)

@@ -253,7 +253,7 @@ static int print_notes(const cJSON *table, struct buffer *out, struct error *err
 {
     static const struct note {
         const char *name, *text;
-    } notes[] = {{"skipped", "skipped, for something is missing"}, {"other", "counted as other"}};
+    } notes[] = {{"skipped", "skipped: something is missing"}, {"other", "counted as other"}};
     char figure[FIGURE_BYTES];
     const char *between = "  (";
     for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {

@@ -131,15 +131,15 @@ static void quantiles_are_few_figures(void **state)
     expect(quantiles(101, 12.5), "t\n"
                                  "  provider  min    p1    p25  p50    p75    p90      p99    max\n"
                                  "  here        0  12.5  312.5  625  937.5  1,125  1,237.5  1,250\n"
-                                 "  (1,200 skipped, for something is missing; exact to 0.39%)\n");
+                                 "  (1,200 skipped: something is missing; exact to 0.39%)\n");
     expect(quantiles(5, 1), "t\n"
                             "  provider  min  p25  p50  p75  max\n"
                             "  here        0    1    2    3    4\n"
-                            "  (1,200 skipped, for something is missing; exact to 0.39%)\n");
+                            "  (1,200 skipped: something is missing; exact to 0.39%)\n");
     expect(quantiles(12, 11), "t\n"
                               "  provider  min    p25   p50    p75    p90  max\n"
                               "  here        0  30.25  60.5  90.75  108.9  121\n"
-                              "  (1,200 skipped, for something is missing; exact to 0.39%)\n");
+                              "  (1,200 skipped: something is missing; exact to 0.39%)\n");
 }
 
 /* One table with `rows` rows whose index is a number, the largest first. */
