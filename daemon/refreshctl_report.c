@@ -94,7 +94,7 @@ static int run_report(struct session *session, int argc, char **argv)
     int status = session_words(session, argc, argv, report_options, &csv, &run, 0, 1, NULL);
     if (status != 0)
         return status;
-    struct error err;
+    struct error err = {.code = ERROR_NONE};
     struct buffer head = {0};
     cJSON *report = NULL;
     status = ask(session, run, &report, &err);

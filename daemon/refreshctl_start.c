@@ -216,7 +216,7 @@ static const struct command_option start_options[] = {
     {"--dry-run", NULL, AT(dry_run), "Tell what the run would do, and start none"},
     {"--wait", NULL, AT(wait), "Follow the run until it ends or stops for a person"},
     {"--table", "TABLE", AT(tables) | OPTION_REPEATS,
-     "Count this as well, such as 'gone = count[countrycode] when lost'; may be repeated"},
+     "Count this as well; may be given again. report shows it"},
     {"--fleet", NULL, AT(fleet), "A run of the whole fleet, or join the one that there is"},
     {NULL, NULL, 0, NULL}};
 
@@ -247,6 +247,8 @@ const struct subcommand start_subcommands[] = {
      "active is an error. When nothing is stale no run is made, which is no error. The plan of\n"
      "--dry-run has points, requests, expected duration, disk needed, and whether a deadline\n"
      "fits. Without --wait the command is done when the run has begun.\n"
+     "TABLE is one word such as 'far = maximum(9) of distance_m, label when distance_m > 50';\n"
+     "refreshctl(8), section TABLES, has the language. Tables of [report] are counted anyway.\n"
      "With --fleet all peers share one run and switch together; on several peers at once it makes\n"
      "one run, and a start while the fleet has one joins that. Without it a peer refreshes alone\n"
      "and differs from the others afterwards, of which it warns.",
