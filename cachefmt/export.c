@@ -1,7 +1,7 @@
 #include <errno.h>
 
+#include "cachefmt/box_rows.h"
 #include "cachefmt/export_row.h"
-#include "quadtree/morton.h"
 
 #define FLUSH_BYTES ((size_t)128 * 1024)
 
@@ -25,65 +25,12 @@ static int write_text(struct export *export, struct error *err)
     return 0;
 }
 
-/* The same box with longitude 180 written -180, as every point has it. */
-static struct box normal_box(struct box box)
-{
-    if (box.west == LONGITUDE_LIMIT) {
-        box.west = -LONGITUDE_LIMIT;
-        if (box.east == LONGITUDE_LIMIT)
-            box.east = -LONGITUDE_LIMIT;
-    }
-    if (box.east == LONGITUDE_LIMIT && box.west > -LONGITUDE_LIMIT)
-        box.east = -LONGITUDE_LIMIT;
-    return box;
-}
-
-/* Narrow tile to the part of it that lies in box: false when there is none. A box over the
- * antimeridian narrows the latitudes alone. */
-static bool clip(struct box *tile, struct box box)
-{
-    tile->south = box.south > tile->south ? box.south : tile->south;
-    tile->north = box.north < tile->north ? box.north : tile->north;
-    if (box.west > box.east)
-        return tile->south <= tile->north && (tile->east >= box.west || tile->west <= box.east);
-    tile->west = box.west > tile->west ? box.west : tile->west;
-    tile->east = box.east < tile->east ? box.east : tile->east;
-    return tile->south <= tile->north && tile->west <= tile->east;
-}
-
-/* Rows of the pair that can lie in the box: a Morton code grows with each coordinate, so the codes
- * of two opposite corners bound those of all points between. */
-static int rows_in_box(const struct export *export, const struct pair *pair, uint64_t *begin,
-                       uint64_t *end, struct error *err)
-{
-    const struct pair_info *info = pair_info(pair);
-    const struct quadtree *tree;
-    *begin = 0;
-    *end = info->entries;
-    if (!export->options->has_box)
-        return 0;
-    struct box part = grid_tile_box(info->grid, info->tile);
-    if (!clip(&part, export->box)) {
-        *end = 0;
-        return 0;
-    }
-    if (pair_quadtree(pair, &tree, err) != 0)
-        return -1;
-    if (part.east >= LONGITUDE_LIMIT)
-        part.east = LONGITUDE_LIMIT - 1;
-    struct point low = {part.south, part.west};
-    struct point high = {part.north, part.east};
-    *begin = quadtree_lower_bound(tree, morton_encode(low));
-    *end = quadtree_lower_bound(tree, morton_encode(high) + 1);
-    return 0;
-}
-
 static int export_pair(struct export *export, const struct pair *pair, struct error *err)
 {
     struct pair_cursor cursor;
     struct entry entry;
-    uint64_t begin, end;
-    if (rows_in_box(export, pair, &begin, &end, err) != 0)
+    uint64_t begin = 0, end = pair_info(pair)->entries;
+    if (export->options->has_box && box_rows(pair, export->box, &begin, &end, err) != 0)
         return -1;
     pair_walk(&cursor, pair, begin);
     for (uint64_t row = begin; row < end; row++) {
@@ -127,7 +74,7 @@ int cache_export(const struct cache *cache, const struct export_options *options
                  struct error *err)
 {
     struct export export = {.options = options, .cache = cache, .out = out, .first = true};
-    export.box = normal_box(options->box);
+    export.box = box_normal(options->box);
     int result = export_tiles(&export, err);
     buffer_free(&export.text);
     buffer_free(&export.label);

@@ -70,6 +70,11 @@ struct pair_cursor {
 
 void pair_walk(struct pair_cursor *cursor, const struct pair *pair, uint64_t first_row);
 
+/* pair_walk_fields: the same for who needs these address fields alone (a bit 1 << FIELD_... for
+ * each), which is faster; any other may be empty. */
+void pair_walk_fields(struct pair_cursor *cursor, const struct pair *pair, uint64_t first_row,
+                      unsigned wanted);
+
 /* pair_next: 1 and *out (slices into the mapping), 0 at the end, -1 on error; after an error the
  * cursor stays where it is. */
 int pair_next(struct pair_cursor *cursor, struct entry *out, struct error *err);

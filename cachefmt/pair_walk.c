@@ -11,6 +11,7 @@ struct __attribute__((may_alias)) walk {
     uint32_t value[ROW_COLUMNS]; /* what entry was made from */
     uint8_t order[ROW_COLUMNS];  /* the columns that vary in the segment, ascending */
     uint8_t varying;             /* how many */
+    uint8_t unwanted;            /* a bit for each column that is not decoded */
     struct entry entry;
 };
 
@@ -21,6 +22,19 @@ void pair_walk(struct pair_cursor *cursor, const struct pair *pair, uint64_t fir
     cursor->pair = pair;
     cursor->row = first_row;
     memset(cursor->state, 0, sizeof cursor->state);
+}
+
+void pair_walk_fields(struct pair_cursor *cursor, const struct pair *pair, uint64_t first_row,
+                      unsigned wanted)
+{
+    pair_walk(cursor, pair, first_row);
+    struct walk *walk = (struct walk *)(void *)cursor->state;
+    for (unsigned c = COLUMN_HOUSENUMBER; c < COLUMN_PLACE; c++) {
+        if ((wanted >> row_fields[c] & 1) == 0)
+            walk->unwanted |= (uint8_t)(1u << c);
+    }
+    if (wanted >> PLACE_FIRST == 0)
+        walk->unwanted |= 1u << COLUMN_PLACE;
 }
 
 static int dangling(const struct pair_cursor *cursor, struct walk *walk, struct error *err)
@@ -43,6 +57,8 @@ static int enter_segment(struct pair_cursor *cursor, struct walk *walk, struct e
     uint32_t row = (uint32_t)(cursor->row - slot->first_row);
     walk->varying = 0;
     for (unsigned c = 0; c < ROW_COLUMNS; c++) {
+        if ((walk->unwanted >> c & 1) != 0)
+            continue;
         walk->value[c] = table_value(rows, row, c);
         if (!segment_set(&slot->segment, c, walk->value[c], &walk->entry))
             return dangling(cursor, walk, err);

@@ -35,6 +35,16 @@ enum value_kind expression_kind(const struct expression *expression)
     return expression->kind;
 }
 
+unsigned expression_reads(const struct expression *expression)
+{
+    unsigned reads = 0;
+    for (size_t i = 0; i < expression->count; i++) {
+        if (expression->steps[i].operation == STEP_FIELD)
+            reads |= field_reads(expression->steps[i].field);
+    }
+    return reads;
+}
+
 void expression_free(struct expression *expression)
 {
     if (expression == NULL)

@@ -23,6 +23,9 @@ struct value expression_eval(const struct expression *expression, struct field_s
 
 enum value_kind expression_kind(const struct expression *expression);
 
+/* expression_reads: as field_reads, of all fields in it. */
+unsigned expression_reads(const struct expression *expression);
+
 void expression_free(struct expression *expression); /* NULL is allowed */
 
 #endif

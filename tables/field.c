@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define DAYS_PER_YEAR 365.25
-#define SECONDS_PER_DAY 86400.0
 
 void field_source_set(struct field_source *source, const struct observed *observed)
 {
@@ -234,4 +233,11 @@ const struct field *field_find(const char *name, size_t length)
             return &fields[i];
     }
     return NULL;
+}
+
+unsigned field_reads(const struct field *field)
+{
+    if (field->get == get_address)
+        return 1u << field->part;
+    return field->get == get_label && field->part == 0 ? (1u << FIELD_COUNT) - 1 : 0;
 }

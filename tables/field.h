@@ -29,6 +29,10 @@ struct field {
     const char *help;
 };
 
+/* field_reads: the address fields of the entry (not of the old one) that it looks at, a bit
+ * 1 << FIELD_... for each. */
+unsigned field_reads(const struct field *field);
+
 extern const struct field fields[]; /* in the order in which the manual has them */
 extern const size_t field_count;
 

@@ -137,3 +137,25 @@ char *tables_text(const struct tables *tables)
         *at = '\0';
     return text;
 }
+
+static unsigned table_reads(const struct table *table)
+{
+    unsigned reads = 0;
+    for (unsigned i = 0; i < table->indexes; i++)
+        reads |= field_reads(table->index[i]);
+    for (unsigned i = 0; i < table->shape.values; i++)
+        reads |= expression_reads(table->values[i]);
+    if (table->weight != NULL)
+        reads |= expression_reads(table->weight);
+    if (table->condition != NULL)
+        reads |= expression_reads(table->condition);
+    return reads;
+}
+
+unsigned tables_reads(const struct tables *tables)
+{
+    unsigned reads = 0;
+    for (size_t i = 0; i < tables->count; i++)
+        reads |= table_reads(&tables->table[i]);
+    return reads;
+}

@@ -26,6 +26,9 @@ int tables_add_lines(struct tables *tables, const char *text, struct error *err)
  * out of memory. */
 char *tables_text(const struct tables *tables);
 
+/* tables_reads: as field_reads, of all fields in them. */
+unsigned tables_reads(const struct tables *tables);
+
 /* What is counted when nothing else is said, as tables_parse takes it (defaults.c). */
 extern const char tables_of_a_run[];
 extern const char tables_of_a_query[];
