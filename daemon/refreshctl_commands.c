@@ -5,8 +5,9 @@
 #include "base/text.h"
 
 static const struct subcommand *const tables[] = {
-    start_subcommands,   steer_subcommands,  status_subcommands, peers_subcommands,
-    history_subcommands, report_subcommands, lookup_subcommands, cache_subcommands};
+    start_subcommands, steer_subcommands,   status_subcommands,
+    peers_subcommands, history_subcommands, report_subcommands,
+    query_subcommands, lookup_subcommands,  cache_subcommands};
 
 const struct subcommand *command_at(size_t number)
 {

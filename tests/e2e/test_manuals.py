@@ -16,7 +16,7 @@ PAGES = {"refreshd.8": BUILD / "man/refreshd.8", "refreshctl.8": BUILD / "man/re
          "refreshd.conf.5": BUILD / "man/refreshd.conf.5",
          "libgeocache.3": ROOT / "geocache/libgeocache.3"}
 COMMANDS = ["start", "pause", "resume", "cancel", "set", "publish", "status", "peers", "runs", "failures",
-            "report", "lookup", "cache import", "cache export", "cache verify", "cache info",
+            "report", "query", "lookup", "cache import", "cache export", "cache verify", "cache info",
             "cache generations", "cache rollback"]
 ELSEWHERE = {"systemd 1", "fork 2"}  # manuals of others that ours refer to
 
