@@ -29,3 +29,5 @@ line line_speed_4_times_the_points "$speed4" "$speed" points/s
 
 "$build/places/make_cache" "$work/cache" "$points"
 "$build/bench/bench_library" "$work/cache"
+
+"$here/query.sh" "$work/cache"
