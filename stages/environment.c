@@ -4,13 +4,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/durable.h"
 
 #define MAP_BYTES ((size_t)64 << 30) /* address space, not memory */
 #define MDB_FORMAT "LMDB 0.9, data version 1"
-#define LOCK_BYTES 65536 /* room for a thousand readers */
+#define FULL_BYTES ((uint64_t)1 << 20) /* a disk with less has no space left */
+#define LOCK_BYTES 65536               /* room for a thousand readers */
 
 /* LMDB writes the lock file through a mapping, where a full disk would be SIGBUS: claim its blocks
  * here, where it is an error. */
@@ -85,9 +87,20 @@ int environment_damaged(const struct environment *environment, const char *what,
                      environment->damaged);
 }
 
+/* A write that is cut short is EIO for LMDB. What cuts it is the end of the space, all of which it
+ * has taken by then. */
+static int reason_of(const struct environment *environment, int result)
+{
+    struct statvfs space;
+    if (result != EIO || statvfs(environment->path, &space) != 0)
+        return result;
+    return (uint64_t)space.f_bavail * space.f_frsize < FULL_BYTES ? ENOSPC : EIO;
+}
+
 int environment_error(const struct environment *environment, int result, const char *action,
                       struct error *err)
 {
+    result = reason_of(environment, result);
     switch (result) {
     case MDB_MAP_FULL:
         return error_set(err, ERROR_IO, "%s has reached its largest size; %s", environment->path,
