@@ -1,6 +1,5 @@
 #include "stages/ledger_store.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/durable.h"
@@ -16,12 +15,6 @@ const char *const run_result_names[] = {
     [RESULT_PUBLISHED] = "published",
     [RESULT_CANCELLED] = "cancelled",
     [RESULT_FAILED] = "failed",
-};
-
-static const char *const table_names[] = {
-    [TABLE_META] = "meta",       [TABLE_RUN] = "run",           [TABLE_BATCHES] = "batches",
-    [TABLE_TILES] = "tiles",     [TABLE_TALLIES] = "tallies",   [TABLE_HISTORY] = "history",
-    [TABLE_REPORTS] = "reports", [TABLE_FAILURES] = "failures",
 };
 
 static const char version_key[] = "version";
@@ -43,23 +36,40 @@ static int put_version(struct work *work, struct error *err)
     return store_put(work, TABLE_META, version_key, sizeof version_key - 1, &record, err);
 }
 
-static int open_tables(struct work *work, struct error *err)
+static int open_one(struct work *work, enum table table, bool make, struct error *err)
 {
-    struct ledger *ledger = work->ledger;
-    for (int i = 0; i < TABLE_COUNT; i++) {
-        char name[32];
-        if (i < TABLE_FAILURES)
-            (void)snprintf(name, sizeof name, "%s", table_names[i]);
-        else
-            (void)snprintf(name, sizeof name, "%s-%d", table_names[TABLE_FAILURES],
-                           i - TABLE_FAILURES);
-        int result = mdb_dbi_open(work->txn, name, MDB_CREATE, &ledger->table[i]);
-        if (result != 0)
-            return store_error(ledger, result, "open", err);
+    int result = store_open_table(work, table, make);
+    return result == 0 ? 0 : store_error(work->ledger, result, "open", err);
+}
+
+/* The later tables; *complete: they are there. */
+static int open_later_tables(struct work *work, bool make, bool *complete, struct error *err)
+{
+    static const enum table later[] = {TABLE_TALLIES, TABLE_REPORTS};
+    *complete = true;
+    for (size_t i = 0; i < sizeof later / sizeof later[0] && *complete; i++) {
+        int result = store_open_table(work, later[i], make);
+        *complete = result != MDB_NOTFOUND;
+        if (result != 0 && *complete)
+            return store_error(work->ledger, result, "open", err);
     }
+    return 0;
+}
+
+static int open_tables(struct work *work, bool *complete, struct error *err)
+{
     unsigned version;
-    int found = get_version(work, &version, err);
-    return found == 0 ? put_version(work, err) : found < 0 ? -1 : 0;
+    int found = open_one(work, TABLE_META, true, err) == 0 ? get_version(work, &version, err) : -1;
+    if (found < 0)
+        return -1;
+    for (enum table table = TABLE_META + 1; table < TABLE_COUNT; table++) {
+        bool later = table == TABLE_TALLIES || table == TABLE_REPORTS;
+        if (!later && open_one(work, table, true, err) != 0)
+            return -1;
+    }
+    if (open_later_tables(work, found == 0, complete, err) != 0)
+        return -1;
+    return found == 0 ? put_version(work, err) : 0;
 }
 
 int ledger_claim_version(struct work *work, struct error *err)
@@ -73,10 +83,12 @@ int ledger_claim_version(struct work *work, struct error *err)
 static int open_environment(struct ledger *ledger, const char *directory, struct error *err)
 {
     struct work work;
+    bool complete = false;
     if (environment_open(&ledger->environment, directory, TABLE_COUNT, 0, err) != 0 ||
         work_begin(&work, ledger, true, err) != 0 ||
-        work_end(&work, open_tables(&work, err), err) != 0)
+        work_end(&work, open_tables(&work, &complete, err), err) != 0)
         return -1;
+    atomic_store(&ledger->complete, complete);
     return durable_sync_directory(directory, err);
 }
 

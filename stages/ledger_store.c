@@ -1,5 +1,39 @@
 #include "stages/ledger_store.h"
 
+#include <stdio.h>
+
+static const char *const table_names[] = {
+    [TABLE_META] = "meta",       [TABLE_RUN] = "run",           [TABLE_BATCHES] = "batches",
+    [TABLE_TILES] = "tiles",     [TABLE_HISTORY] = "history",   [TABLE_TALLIES] = "tallies",
+    [TABLE_REPORTS] = "reports", [TABLE_FAILURES] = "failures",
+};
+
+int store_open_table(struct work *work, enum table table, bool make)
+{
+    char name[32];
+    if (table < TABLE_FAILURES)
+        (void)snprintf(name, sizeof name, "%s", table_names[table]);
+    else
+        (void)snprintf(name, sizeof name, "%s-%d", table_names[TABLE_FAILURES],
+                       (int)(table - TABLE_FAILURES));
+    return mdb_dbi_open(work->txn, name, make ? MDB_CREATE : 0, &work->ledger->table[table]);
+}
+
+/* A table that is still to be made. */
+static bool is_absent(const struct work *work, enum table table)
+{
+    return !work->complete && (table == TABLE_TALLIES || table == TABLE_REPORTS);
+}
+
+static int make_absent(struct work *work)
+{
+    int result = store_open_table(work, TABLE_TALLIES, true);
+    if (result == 0)
+        result = store_open_table(work, TABLE_REPORTS, true);
+    work->complete = result == 0;
+    return result;
+}
+
 int store_damaged(const struct ledger *ledger, const char *what, struct error *err)
 {
     return environment_damaged(&ledger->environment, what, err);
@@ -12,8 +46,13 @@ int store_error(const struct ledger *ledger, int result, const char *action, str
 
 int work_begin(struct work *work, struct ledger *ledger, bool writes, struct error *err)
 {
-    *work = (struct work){.ledger = ledger, .writes = writes};
+    /* Before a reader begins, so that it knows the tables; after a writer does, who waits for
+     * another one that may have made them. */
+    *work = (struct work){
+        .ledger = ledger, .writes = writes, .complete = atomic_load(&ledger->complete)};
     int result = mdb_txn_begin(ledger->environment.env, NULL, writes ? 0 : MDB_RDONLY, &work->txn);
+    if (writes)
+        work->complete = atomic_load(&ledger->complete);
     return result == 0 ? 0 : store_error(ledger, result, "begin a transaction in", err);
 }
 
@@ -24,6 +63,8 @@ int work_end(struct work *work, int result, struct error *err)
         return result;
     }
     int committed = mdb_txn_commit(work->txn);
+    if (committed == 0 && work->complete)
+        atomic_store(&work->ledger->complete, true);
     return committed == 0 ? result : store_error(work->ledger, committed, "write", err);
 }
 
@@ -35,7 +76,9 @@ int store_put(struct work *work, enum table table, const void *key, size_t key_b
         goto out;
     MDB_val name = {key_bytes, (void *)key};
     MDB_val value = {record->bytes.used, record->bytes.data};
-    int put = mdb_put(work->txn, work->ledger->table[table], &name, &value, 0);
+    int put = is_absent(work, table) ? make_absent(work) : 0;
+    if (put == 0)
+        put = mdb_put(work->txn, work->ledger->table[table], &name, &value, 0);
     result = put == 0 ? 0 : store_error(work->ledger, put, "write", err);
 out:
     record_free(record);
@@ -53,6 +96,8 @@ int store_get(struct work *work, enum table table, const void *key, size_t key_b
 {
     MDB_val name = {key_bytes, (void *)key};
     MDB_val value;
+    if (is_absent(work, table))
+        return 0;
     int result = mdb_get(work->txn, work->ledger->table[table], &name, &value);
     if (result == MDB_NOTFOUND)
         return 0;
@@ -65,6 +110,8 @@ int store_delete(struct work *work, enum table table, const void *key, size_t ke
                  struct error *err)
 {
     MDB_val name = {key_bytes, (void *)key};
+    if (is_absent(work, table))
+        return 0;
     int result = mdb_del(work->txn, work->ledger->table[table], &name, NULL);
     if (result == 0 || result == MDB_NOTFOUND)
         return 0;
@@ -73,6 +120,8 @@ int store_delete(struct work *work, enum table table, const void *key, size_t ke
 
 int store_clear(struct work *work, enum table table, struct error *err)
 {
+    if (is_absent(work, table))
+        return 0;
     int result = mdb_drop(work->txn, work->ledger->table[table], 0);
     return result == 0 ? 0 : store_error(work->ledger, result, "write", err);
 }

@@ -18,6 +18,8 @@
 #ifndef REFRESHD_STAGES_LEDGER_STORE_H
 #define REFRESHD_STAGES_LEDGER_STORE_H
 
+#include <stdatomic.h>
+
 #include "stages/environment.h"
 #include "stages/ledger_record.h"
 
@@ -29,17 +31,19 @@ enum table {
     TABLE_RUN,
     TABLE_BATCHES,
     TABLE_TILES,
-    TABLE_TALLIES,
     TABLE_HISTORY,
+    TABLE_TALLIES, /* these two came later: see `complete` */
     TABLE_REPORTS,
     TABLE_FAILURES,
     TABLE_COUNT = TABLE_FAILURES + FAILURE_TABLES
 };
 
-/* Nothing here changes after opening; LMDB itself serialises writers. */
+/* LMDB itself serialises writers. Opening a ledger of an earlier version changes nothing in it: the
+ * later tables are made when something is put there first; until then they are empty. */
 struct ledger {
     struct environment environment;
     MDB_dbi table[TABLE_COUNT];
+    _Atomic bool complete; /* all tables are there */
 };
 
 /* A transaction under way. */
@@ -47,12 +51,16 @@ struct work {
     struct ledger *ledger;
     MDB_txn *txn;
     bool writes;
+    bool complete; /* all tables are there, in this transaction */
 };
 
 /* work_begin, then any number of calls, then work_end: with result >= 0 a writing transaction is
  * committed, with -1 it is given up. Returns result, or -1 when the commit failed. */
 int work_begin(struct work *work, struct ledger *ledger, bool writes, struct error *err);
 int work_end(struct work *work, int result, struct error *err);
+
+/* store_open_table: its handle; make: when it is missing. 0 or an LMDB result. */
+int store_open_table(struct work *work, enum table table, bool make);
 
 /* store_error: turn an LMDB result into an error. Returns -1. */
 int store_error(const struct ledger *ledger, int result, const char *action, struct error *err);
