@@ -314,7 +314,8 @@ $(FUZZ_RUNS): $(BUILD)/%.run: $(BUILD)/%
 	@echo "== $*"
 	@mkdir -p $(BUILD)/corpus/$*
 	@$< -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
-		-artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$*
+		-artifact_prefix=$(BUILD)/ $(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) \
+		$(BUILD)/corpus/$* $(wildcard tests/fuzz/seeds/$*)
 
 fuzz-programs: $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/%)
 
