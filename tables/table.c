@@ -202,13 +202,21 @@ static int parse_values(struct table *out, struct parser *parser)
     return 0;
 }
 
-/* check_size: at `column` stands the kind. */
+/* check_size: whether as much as N can come to fits into the memory of a table; at `column` stands
+ * the kind. */
 static int check_size(const struct table *table, struct parser *parser, unsigned column)
 {
-    if (kind_fits(table->kind, &table->shape))
+    struct kind_shape shape = table->shape;
+    unsigned fits = 0, above = shape.n;
+    if (kind_fits(table->kind, &shape))
         return 0;
-    return parser_wrong(parser, column, "%s(%u) of so many expressions takes too much memory",
-                        table->kind->name, table->shape.n);
+    while (above - fits > 1) {
+        shape.n = fits + (above - fits) / 2;
+        *(kind_fits(table->kind, &shape) ? &fits : &above) = shape.n;
+    }
+    return parser_wrong(parser, column,
+                        "%s(%u) of so many expressions takes too much memory; (%u) does not",
+                        table->kind->name, table->shape.n, fits);
 }
 
 static int parse_weight(struct table *out, struct parser *parser)

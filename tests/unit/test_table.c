@@ -161,6 +161,35 @@ static void wrong_values(void **state)
             "column 27: found \"weight\"; here stands an operator");
 }
 
+/* What one cell could come to must fit into the memory of a table. */
+static void too_much_to_keep(void **state)
+{
+    (void)state;
+    unsigned most = 0;
+    char text[100];
+    struct error err;
+    struct table table;
+    assert_int_equal(
+        table_parse(&table, "x = sample(10000) of label,name,street,city,state,country,old_label",
+                    &err),
+        -1);
+    assert_int_equal(
+        sscanf(err.message,
+               "column 5: sample(10000) of so many expressions takes too much memory; (%u)", &most),
+        1);
+    (void)snprintf(text, sizeof text,
+                   "x = sample(%u) of label,name,street,city,state,country,old_label", most);
+    table = parse(text);
+    assert_int_equal(table.shape.texts, 7);
+    table_clear(&table);
+    (void)snprintf(text, sizeof text,
+                   "x = sample(%u) of label,name,street,city,state,country,old_label", most + 1);
+    assert_int_equal(table_parse(&table, text, &err), -1);
+    table = parse("x = sample(10000) of lat, lon");
+    assert_int_equal(table.shape.texts, 0);
+    table_clear(&table);
+}
+
 static void wrong_expressions(void **state)
 {
     (void)state;
@@ -257,8 +286,9 @@ int main(void)
         cmocka_unit_test(every_part_of_a_table),     cmocka_unit_test(what_may_be_left_out),
         cmocka_unit_test(conditions_as_numbers),     cmocka_unit_test(wrong_beginnings),
         cmocka_unit_test(wrong_numbers_and_indexes), cmocka_unit_test(wrong_values),
-        cmocka_unit_test(wrong_expressions),         cmocka_unit_test(what_no_table_may_hold),
-        cmocka_unit_test(nesting_has_an_end),        cmocka_unit_test(messages_are_whole),
+        cmocka_unit_test(too_much_to_keep),          cmocka_unit_test(wrong_expressions),
+        cmocka_unit_test(what_no_table_may_hold),    cmocka_unit_test(nesting_has_an_end),
+        cmocka_unit_test(messages_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
