@@ -17,6 +17,7 @@
 #include "daemon/reload.h"
 #include "daemon/surroundings.h"
 #include "daemon/watchdog.h"
+#include "stages/report.h"
 
 /* A lookup should not wait for its turn while a refresh has every processor. */
 #define NICENESS_BEHIND_LOOKUPS 10
@@ -207,6 +208,7 @@ void daemon_stop(struct daemon *daemon)
     (void)sd_notify(0, "STOPPING=1");
     log_event(LOG_LEVEL_INFO, "stopping", "%s", "");
     server_close(daemon->server);
+    line_end_reports(daemon->line);
     if (daemon->fleet != NULL)
         fleet_hurry(daemon->fleet);
     pause_wait_end(daemon, &err);

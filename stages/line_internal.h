@@ -56,6 +56,7 @@ struct line {
     struct ledger *ledger;
     struct limiter *limiter;
     struct control control;
+    struct control reports; /* its stop ends reports that are being made */
     struct geocode_figures figures;
     struct meter meters[STATION_COUNT];
     struct pulse pulses[LINE_THREADS];

@@ -147,7 +147,8 @@ static int count_tiles(const struct rebuild_settings *settings, struct run_repor
 /* The batches are those of the moment, whatever has become of their tiles since: their bytes stay
  * where they are until the run ends, and what the run refreshes does too. */
 static int count_rest(struct line *line, struct run_report *report, const struct rest *rest,
-                      double until, struct pulse *pulse, struct error *err)
+                      const struct control *control, double until, struct pulse *pulse,
+                      struct error *err)
 {
     struct run_input input;
     if (rest->batches.used == 0 || report->answers >= settled_points(&report->run.counts))
@@ -157,6 +158,7 @@ static int count_rest(struct line *line, struct run_report *report, const struct
     struct rebuild_settings settings = {
         .answers_directory = line->answers_directory,
         .merged = &input.merged,
+        .control = control,
         .pulse = pulse,
         .until = until,
         .points = report->run.counts.selected,
@@ -187,7 +189,7 @@ static int try_report(struct line *line, const char *run, struct run_report *rep
     struct rest rest = {0};
     struct error own;
     int found = read_ledger(line, run, report, &rest, err);
-    int counted = found == 1 ? count_rest(line, report, &rest, 0, NULL, &own) : 0;
+    int counted = found == 1 ? count_rest(line, report, &rest, &line->reports, 0, NULL, &own) : 0;
     rest_free(&rest);
     if (counted == 0)
         return found;
@@ -214,6 +216,11 @@ int line_report(struct line *line, const char *run, struct run_report *out, stru
     }
 }
 
+void line_end_reports(struct line *line)
+{
+    atomic_store(&line->reports.stop, true);
+}
+
 int report_at_end(struct line *line, struct buffer *bytes, uint64_t *answers, struct error *err)
 {
     struct run_report report = {0};
@@ -222,7 +229,7 @@ int report_at_end(struct line *line, struct buffer *bytes, uint64_t *answers, st
     struct pulse *pulse = &line->pulses[THREAD_CONDUCTOR];
     int result = read_ledger(line, run.id, &report, &rest, err) == 1 ? 0 : -1;
     if (result == 0 && report.tally != NULL) {
-        (void)count_rest(line, &report, &rest, clock_monotonic() + END_WITHIN, pulse, err);
+        (void)count_rest(line, &report, &rest, NULL, clock_monotonic() + END_WITHIN, pulse, err);
         pulse_beat(pulse);
         result = tally_write(report.tally, bytes, err);
         *answers = report.answers;

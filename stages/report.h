@@ -26,6 +26,10 @@ struct run_report {
 int line_report(struct line *line, const char *run, struct run_report *out, struct error *err);
 void run_report_free(struct run_report *report); /* zeroes it */
 
+/* line_end_reports: for a line that is about to be closed: reports under way, and later ones that
+ * would take long, end with ERROR_CANCELED. */
+void line_end_reports(struct line *line);
+
 /* run_tables: the tables that this text makes, checked, as text that says no more than it must: for
  * run_parameters.tables. The caller frees. ERROR_VALUE: what is wrong with it, also when it is more
  * than RUN_TABLES_BYTES. */

@@ -105,6 +105,26 @@ static uint64_t wait_answers(struct line *line, uint64_t least)
     }
 }
 
+static void a_line_that_closes_ends_its_reports(void **state)
+{
+    (void)state;
+    struct rig *rig = open_rig();
+    struct run_report report;
+    struct error err;
+    rig->geocoder.distant = true;
+    rig->geocoder.latency_ms = 1;
+    rig->parameters.rate = 4000;
+    struct line *line = rig_line(rig);
+    start(rig);
+    (void)wait_answers(line, 100);
+    assert_int_equal(line_pause(line, "a test", &err), 0);
+    assert_true(assert_exact(line, "") < COUNT);
+    line_end_reports(line);
+    assert_int_equal(line_report(line, "", &report, &err), -1);
+    assert_int_equal(err.code, ERROR_CANCELED);
+    rig_close(rig);
+}
+
 static void every_answer_counts_once_at_any_moment(void **state)
 {
     (void)state;
@@ -263,6 +283,7 @@ static void wrong_tables_begin_no_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_that_closes_ends_its_reports),
         cmocka_unit_test(every_answer_counts_once_at_any_moment),
         cmocka_unit_test(a_cancelled_run_keeps_its_report),
         cmocka_unit_test(a_failed_run_keeps_its_report),
