@@ -2,13 +2,12 @@
 and the report of a run that really was. Screenshots are left in BUILD/dashboard-test."""
 
 import json
-import urllib.error
 import urllib.request
 
 import pytest
 
 from browser import Browser, chromium
-from harness import free_port, make_points, wait_for
+from harness import free_port, make_points
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="THERE IS NO CHROMIUM: NOT TESTED")
 
@@ -147,3 +146,27 @@ def test_tables_of_an_operator(browser, daemon, report):
         assert ("Nothing." in shown) == (one_table["rows"] == [])
     assert browser.do("accessibility") == []
     assert browser.problems() == {}
+
+
+def test_the_report_of_a_run_that_was(browser, daemon):
+    """It appears without loading the page again, while the run is on and anew at its end."""
+    daemon.load(make_points(4000)).start()
+    browser.open(daemon.url)
+    browser.wait_text("#headline", "No run yet")
+    assert browser.text("#report-card") == ""
+    daemon.ctl("start", "--rate", 1500, "--table", "mine = count[outcome, countrycode]")
+    browser.wait_text("#report-aside", "so far")
+    daemon.ctl("set", "rate=0")
+    browser.wait_text("#report-aside", "published", seconds=30)
+    with urllib.request.urlopen(daemon.url + "api/report", timeout=20) as reply:
+        report = json.loads(reply.read())
+    tables = {one["name"]: one for one in report["tables"]}
+    for row in tables["changed_by_country"]["rows"]:
+        assert f"{row['value']:,}" in panel(browser, "changed_by_country")
+    old, new = tables["changes"]["rows"][0]["value"][0][:2]
+    assert f"{old} → {new}" in panel(browser, "changes").replace("\n", " ")
+    assert "bad_request" in panel(browser, "failures_by_cause")
+    assert "mine = count[outcome, countrycode]" in panel(browser, "mine")
+    assert "Hour 1" in panel(browser, "bottleneck")
+    assert browser.do("accessibility") == [] and browser.problems() == {}
+    browser.screenshot("report-real")
