@@ -244,8 +244,9 @@ static int print_bound(const cJSON *table, const char *between, struct buffer *o
     if (strcmp(kind, "quantile") == 0 || strcmp(kind, "unique") == 0)
         return append_format(out, err, "%sexact to %s%%", between,
                              figure_value(100 * bound, 2, figure));
-    return append_format(out, err, "%sat most %s too large", between,
-                         figure_value(bound, FEWER_DIGITS, figure));
+    bool top = strcmp(kind, "top") == 0;
+    return append_format(out, err, top ? "%scounts at most %s too large" : "%soff by at most %s",
+                         between, figure_value(bound, top ? FEWER_DIGITS : 2, figure));
 }
 
 /* What the rows do not say. */

@@ -104,7 +104,7 @@ echo "  /reverse at $lat $lon: $(reverse "$lat" "$lon" | head -c 180)..."
 # shellcheck disable=SC2086 # two words
 echo "  a place that nobody asked for yet, $miss, is learned: $(reverse $miss | head -c 180)..."
 ctl --json status | grep -o '"learned":{[^}]*}'
-ctl start --rate "$rate"
+ctl start --rate "$rate" --table 'far = maximum(5) of distance_m, label when outcome == "found"'
 "$build/refreshctl" --config "$demo/refreshd.conf" status --watch &
 watch=$!
 while [ "$(ctl --json status | sed -n 's/.*"answered":\([0-9]*\).*/\1/p' | head -1)" -lt $((points * 2 / 5)) ]; do
@@ -142,7 +142,14 @@ printf '  %s  %s\n' "$miss" "$("$build/refreshctl" --cache "$demo/cache" lookup 
 say "7. The generation before is the backup; every byte is checked"
 ctl cache generations
 ctl cache verify
+
+say "8. What the refresh changed: counted while it went on, through the kill, each answer once"
 ctl report >"$demo/report"
-head -30 "$demo/report"
+ctl report --csv >"$demo/report.csv"
+cat "$demo/report"
+
+say "9. The same asked of the published cache, with a table of one's own"
+ctl query 'top_cities = top(5) of city, countrycode' \
+    'europe = count[countrycode] when lat > 35 and lat < 70 and lon > -10 and lon < 30'
 
 say "Everything is under $demo. Try: $build/refreshctl --cache $demo/cache lookup $(head -1 "$demo/samples")"

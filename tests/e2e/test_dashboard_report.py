@@ -110,7 +110,7 @@ def test_every_kind_of_table(browser, daemon, scheme, width):
     changes = panel(browser, "changes")
     assert "Old Street 3, 1010 Wien, Austria → New Lane 3" in changes and "and 10 more" in changes
     assert "Nothing." in panel(browser, "moved")
-    assert "timeout" in panel(browser, "failures_by_cause")
+    assert "No reply in time" in panel(browser, "failures_by_cause")
     ages = panel(browser, "entries_by_age").split()
     assert ages.index("100") < ages.index("500") < ages.index("30")  # by age, not by count
     assert "half within 221" in panel(browser, "latency") and "exact to 0.39" in panel(browser, "latency")
@@ -165,7 +165,7 @@ def test_the_report_of_a_run_that_was(browser, daemon):
         assert f"{row['value']:,}" in panel(browser, "changed_by_country")
     old, new = tables["changes"]["rows"][0]["value"][0][:2]
     assert f"{old} → {new}" in panel(browser, "changes").replace("\n", " ")
-    assert "bad_request" in panel(browser, "failures_by_cause")
+    assert "Request makes no sense" in panel(browser, "failures_by_cause")
     assert "mine = count[outcome, countrycode]" in panel(browser, "mine")
     assert "Hour 1" in panel(browser, "bottleneck")
     assert browser.do("accessibility") == [] and browser.problems() == {}

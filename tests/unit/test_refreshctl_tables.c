@@ -59,6 +59,9 @@ static void sums_by_an_index(void **state)
 static void a_single_figure(void **state)
 {
     (void)state;
+    expect("[{\"text\":\"t = sum of lat\",\"kind\":\"sum\",\"error_bound\":8.8818e-13,"
+           "\"rows\":[{\"index\":{},\"value\":-1234.5678}]}]",
+           "t = sum of lat\n  -1,234.6\n  (off by at most 8.9e-13)\n");
     expect("[" TABLE("t = mean of age_days", "mean", "[{\"index\":{},\"value\":31.41592}]") "]",
            "t = mean of age_days\n  31.42\n");
     expect_csv("[" TABLE("t = mean of x", "mean", "[{\"index\":{},\"value\":31.41592}]") "]",
@@ -187,7 +190,7 @@ static void lists_share_the_lines(void **state)
            "  addok        3  c  true  1\n"
            "  here         4  a  3\n"
            "  here         4  b  2     (± 1)\n"
-           "  (at most 1 too large)\n");
+           "  (counts at most 1 too large)\n");
 }
 
 int main(void)

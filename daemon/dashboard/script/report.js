@@ -33,9 +33,10 @@ function valueText(value) {
 
 function indexText(row) {
     return Object.entries(row.index)
-        .map(([field, value]) =>
-            field.endsWith("countrycode") ? regionName(value) : valueText(value),
-        )
+        .map(([field, value]) => {
+            if (field.endsWith("countrycode")) return regionName(value);
+            return field === "cause" ? (CAUSE_NAMES[value] ?? value) : valueText(value);
+        })
         .join(", ");
 }
 
@@ -65,7 +66,9 @@ function notesOf(table) {
         table.error_bound > 0 &&
             (relative
                 ? `exact to ${fewDigits.format(100 * table.error_bound)}%`
-                : `at most ${valueText(table.error_bound)} too large`),
+                : table.kind === "top"
+                  ? `counts at most ${valueText(table.error_bound)} too large`
+                  : `off by at most ${table.error_bound.toPrecision(2)}`),
     ].filter(Boolean);
     return notes.length > 0 ? [make("p", { class: "hint notes" }, notes.join(" · "))] : [];
 }
@@ -151,7 +154,7 @@ function quantileAt(values, share) {
     return values[below] + (rank - below) * (values[above] - values[below]);
 }
 
-const PLOT = { width: 320, height: 120, left: 36, bottom: 18, top: 6, right: 6 };
+const PLOT = { width: 320, height: 120, left: 36, bottom: 18, top: 6, right: 6, line: 12 };
 
 /* quantilePlot: a curve for each row over the share of values below; small ones get more room. */
 function quantilePlot(rows, label) {
@@ -165,7 +168,11 @@ function quantilePlot(rows, label) {
         ((stretch(value) - least) / (most - least || 1)) *
             (PLOT.height - PLOT.bottom - PLOT.top);
     const parts = [];
-    for (const value of new Set([Math.min(...all), quantileAt(rows[0].value, 0.5), Math.max(...all)]))
+    const marks = [Math.min(...all), Math.max(...all), quantileAt(rows[0].value, 0.5)].filter(
+        (value, at, before) =>
+            before.slice(0, at).every((other) => Math.abs(y(other) - y(value)) > PLOT.line),
+    );
+    for (const value of marks)
         parts.push(
             makeSvg("path", { class: "rule", d: `M${PLOT.left} ${y(value)}H${PLOT.width}` }),
             makeSvg(
