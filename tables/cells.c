@@ -167,6 +167,20 @@ static int find_or_make(struct cells *cells, const struct value *index, struct c
     return *out != NULL ? 0 : -1;
 }
 
+bool cells_pass(struct cells *cells, const struct value *index, uint64_t priority)
+{
+    struct cell *cell = cells->last;
+    if (cells->kind->passes == NULL)
+        return false;
+    if (cell == NULL || !packed_equal(cell_index(cells, cell), index, cells->indexes))
+        cell = find(cells, packed_hash(index, cells->indexes), index);
+    if (cell == NULL || !cells->kind->passes(cell->body, &cells->shape, priority))
+        return false;
+    cells->last = cell;
+    cell->emitted++;
+    return true;
+}
+
 int cells_emit(struct cells *cells, const struct value *index, const struct emission *emission,
                struct error *err)
 {

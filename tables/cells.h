@@ -23,6 +23,10 @@ void cells_free(struct cells *cells); /* NULL is allowed */
 int cells_emit(struct cells *cells, const struct value *index, const struct emission *emission,
                struct error *err);
 
+/* cells_pass: whether the kind passes over a record of that index and priority, which counts as
+ * emitted then. */
+bool cells_pass(struct cells *cells, const struct value *index, uint64_t priority);
+
 /* cells_merge: from is unchanged; both of one table. */
 int cells_merge(struct cells *into, const struct cells *from, struct error *err);
 

@@ -128,6 +128,7 @@ static int append(struct counters *counters, uint32_t most, const struct counter
         return error_memory(err, "a table");
     counters->counter[counters->used++] = new;
     *find(counters, more) = counters->used;
+    counters->recent = counters->used - 1;
     return 0;
 }
 
@@ -149,8 +150,17 @@ static int take_over(struct counters *counters, const struct counter *more, stru
                                  .value = value,
                                  .bytes = more->bytes};
     *find(counters, smallest) = counters->heap[0] + 1;
+    counters->recent = counters->heap[0];
     sink(counters, 0);
     return 0;
+}
+
+void counters_raise(struct counters *counters, struct counter *counter, double more)
+{
+    counter->count += more;
+    counters->recent = (uint32_t)(counter - counters->counter);
+    if (counters->heap != NULL)
+        sink(counters, counter->rank);
 }
 
 int counters_add(struct counters *counters, uint32_t most, const struct counter *more,
@@ -158,10 +168,8 @@ int counters_add(struct counters *counters, uint32_t most, const struct counter 
 {
     struct counter *counter = lookup(counters, more);
     if (counter != NULL) {
-        counter->count += more->count;
         counter->error += more->error;
-        if (counters->heap != NULL)
-            sink(counters, counter->rank);
+        counters_raise(counters, counter, more->count);
         return 0;
     }
     if ((counters->used < most ? append(counters, most, more, err)

@@ -26,6 +26,7 @@ struct counters {
     uint32_t *slot; /* a hash table of them: number + 1, 0 = free; at most half full */
     uint32_t *heap; /* the smallest first, once all counters are taken; else NULL */
     uint32_t used, room, slots;
+    uint32_t recent;  /* that was counted last */
     uint32_t longest; /* bytes of the longest value that ever came, kept or not */
     double floor;
 };
@@ -34,6 +35,13 @@ struct counters {
  * doubt; most: how many counters there may be. -1: out of memory, nothing changed. */
 int counters_add(struct counters *counters, uint32_t most, const struct counter *more,
                  struct error *err);
+
+/* counters_recent: the one that was counted last, if any; counters_raise: count more for it. */
+static inline struct counter *counters_recent(const struct counters *counters)
+{
+    return counters->used > 0 ? &counters->counter[counters->recent] : NULL;
+}
+void counters_raise(struct counters *counters, struct counter *counter, double more);
 
 int counters_merge(struct counters *into, const struct counters *from, uint32_t most,
                    struct error *err);

@@ -92,8 +92,8 @@ static int order(const struct value *left, const struct value *right)
 {
     if (left->kind != VALUE_TEXT)
         return (left->number > right->number) - (left->number < right->number);
-    uint32_t a = left->text.length, b = right->text.length;
-    int result = memcmp(left->text.data, right->text.data, a < b ? a : b);
+    uint32_t a = left->length, b = right->length;
+    int result = memcmp(left->data, right->data, a < b ? a : b);
     return result != 0 ? result : (a > b) - (a < b);
 }
 
@@ -101,7 +101,7 @@ static struct value compare(enum operation operation, const struct value *left,
                             const struct value *right)
 {
     if (operation == STEP_EQUAL && left->kind == VALUE_TEXT)
-        return value_truth(slice_equal(left->text, right->text));
+        return value_truth(slice_equal(value_slice(*left), value_slice(*right)));
     int result = order(left, right);
     switch (operation) {
     case STEP_EQUAL:

@@ -46,6 +46,28 @@ struct expression {
     char *texts; /* what the constants' texts point into */
 };
 
+/* expression_quick: expression_eval without a call for those that are just a field or a constant,
+ * as most are. */
+static inline struct value expression_quick(const struct expression *expression,
+                                            struct field_source *source)
+{
+    const struct step *step = expression->steps;
+    if (expression->count > 1)
+        return expression_eval(expression, source);
+    return step->operation == STEP_CONSTANT ? step->constant
+                                            : step->field->get(source, step->field);
+}
+
+/* expression_is_there: whether expression_eval would give a value. */
+static inline bool expression_is_there(const struct expression *expression,
+                                       struct field_source *source)
+{
+    const struct step *step = expression->steps;
+    if (expression->count == 1 && step->operation == STEP_FIELD)
+        return field_is_there(step->field, source);
+    return expression_quick(expression, source).kind != VALUE_MISSING;
+}
+
 /* expression_as_number: make a condition give 0 or 1. */
 int expression_as_number(struct expression *expression, struct error *err);
 

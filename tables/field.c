@@ -5,13 +5,6 @@
 
 #define DAYS_PER_YEAR 365.25
 
-void field_source_set(struct field_source *source, const struct observed *observed)
-{
-    source->observed = observed;
-    source->label_ready[0] = false;
-    source->label_ready[1] = false;
-}
-
 void field_source_free(struct field_source *source)
 {
     buffer_free(&source->label[0]);
@@ -107,23 +100,13 @@ static struct value get_label(struct field_source *source, const struct field *f
 
 /* --- what came of it ----------------------------------------------------------------- */
 
-enum { PART_CHANGED, PART_LOST, PART_GAINED, PART_COUNTRY_CHANGED };
-
+/* part is where the struct has it. */
 static struct value get_judgement(struct field_source *source, const struct field *field)
 {
     const struct observed *observed = source->observed;
-    if (!observed->judged)
-        return value_missing();
-    switch (field->part) {
-    case PART_CHANGED:
-        return value_truth(observed->changed);
-    case PART_LOST:
-        return value_truth(observed->lost);
-    case PART_GAINED:
-        return value_truth(observed->gained);
-    default:
-        return value_truth(observed->country_changed);
-    }
+    bool truth;
+    memcpy(&truth, (const char *)observed + field->part, sizeof truth);
+    return observed->judged ? value_truth(truth) : value_missing();
 }
 
 /* --- figures and words of the observation: part is where the struct has them ----------- */
@@ -191,10 +174,10 @@ const struct field fields[] = {
     {"old_postcode", TEXT, false, get_old_address, FIELD_POSTCODE, ""},
     {"old_country", TEXT, false, get_old_address, FIELD_COUNTRY, ""},
     {"old_countrycode", TEXT, false, get_old_address, FIELD_COUNTRYCODE, ""},
-    {"changed", TRUTH, false, get_judgement, PART_CHANGED, "whether the address is another now"},
-    {"lost", TRUTH, false, get_judgement, PART_LOST, "changed, and there is none now"},
-    {"gained", TRUTH, false, get_judgement, PART_GAINED, "changed, and there was none before"},
-    {"country_changed", TRUTH, false, get_judgement, PART_COUNTRY_CHANGED,
+    {"changed", TRUTH, false, get_judgement, MEMBER(changed), "whether the address is another now"},
+    {"lost", TRUTH, false, get_judgement, MEMBER(lost), "changed, and there is none now"},
+    {"gained", TRUTH, false, get_judgement, MEMBER(gained), "changed, and there was none before"},
+    {"country_changed", TRUTH, false, get_judgement, MEMBER(country_changed),
      "changed, and the country is another"},
     {"refreshed_at", NUMBER, true, get_refreshed_at, 0,
      "when the entry was refreshed last, unix seconds; missing when never"},
@@ -225,6 +208,14 @@ const struct field fields[] = {
 };
 
 const size_t field_count = sizeof fields / sizeof fields[0];
+
+bool field_is_there(const struct field *field, struct field_source *source)
+{
+    if (field->get != get_label)
+        return field->get(source, field).kind != VALUE_MISSING;
+    const struct entry *entry = field->part == 0 ? source->observed->entry : source->observed->old;
+    return entry != NULL && entry->address.field[FIELD_LABEL].length > 0;
+}
 
 const struct field *field_find(const char *name, size_t length)
 {

@@ -17,7 +17,13 @@ struct field_source {
 };
 
 /* field_source_set: look at the next record. */
-void field_source_set(struct field_source *source, const struct observed *observed);
+static inline void field_source_set(struct field_source *source, const struct observed *observed)
+{
+    source->observed = observed;
+    source->label_ready[0] = false;
+    source->label_ready[1] = false;
+}
+
 void field_source_free(struct field_source *source);
 
 struct field {
@@ -35,6 +41,9 @@ unsigned field_reads(const struct field *field);
 
 extern const struct field fields[]; /* in the order in which the manual has them */
 extern const size_t field_count;
+
+/* field_is_there: whether get would give a value; a label is not unfolded for that. */
+bool field_is_there(const struct field *field, struct field_source *source);
 
 /* field_find: the field of that name (length bytes), or NULL. */
 const struct field *field_find(const char *name, size_t length);

@@ -41,6 +41,10 @@ struct kind {
     double limit; /* a record is skipped whose value (weight, where numbers is false) is of this
                    * magnitude or more, or whose weight is below 0; 0: none is */
     bool samples; /* it looks at priority */
+
+    /* passes: whether a record of that priority is not going to be kept, whatever its values are;
+     * emit is not called then. NULL: they must be worked out. */
+    bool (*passes)(const void *cell, const struct kind_shape *shape, uint64_t priority);
     const char *help;
 
     size_t cell_bytes;       /* of the struct; it begins zeroed */

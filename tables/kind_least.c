@@ -157,6 +157,12 @@ static int emit_sample(void *cell, const struct kind_shape *shape, const struct 
     return emit_key(cell, shape, emission, emission->priority, err);
 }
 
+static bool sample_passes(const void *cell, const struct kind_shape *shape, uint64_t priority)
+{
+    const struct least *least = cell;
+    return least->count == shape->n && priority > least->item[0].key;
+}
+
 static int emit_collection(void *cell, const struct kind_shape *shape,
                            const struct emission *emission, uint64_t *others, struct error *err)
 {
@@ -355,6 +361,7 @@ const struct kind kind_sample = {
     .name = "sample",
     .default_n = 100,
     .samples = true,
+    .passes = sample_passes,
     .help = "n records, all equally likely to be among them",
     .emit = emit_sample,
     .merge = merge,

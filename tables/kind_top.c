@@ -17,14 +17,21 @@ static int emit(void *cell, const struct kind_shape *shape, const struct emissio
                 uint64_t *others, struct error *err)
 {
     (void)others;
+    struct counters *counters = cell;
+    double more = shape->weighted ? emission->weight : 1;
+    struct counter *recent = counters_recent(counters); /* neighbours are often alike */
+    if (recent != NULL && packed_equal(recent->value, emission->values, emission->count)) {
+        counters_raise(counters, recent, more);
+        return 0;
+    }
     unsigned char packed[PACKED_BYTES];
     struct counter one = {
-        .count = shape->weighted ? emission->weight : 1,
+        .count = more,
         .hash = packed_hash(emission->values, emission->count),
         .value = packed,
         .bytes = (uint32_t)(packed_put(packed, emission->values, emission->count) - packed),
     };
-    return counters_add(cell, most_counters(shape), &one, err);
+    return counters_add(counters, most_counters(shape), &one, err);
 }
 
 static int merge(void *into, const void *from, const struct kind_shape *shape, uint64_t *others,

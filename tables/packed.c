@@ -3,34 +3,26 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "base/bytes.h"
 #include "base/text.h"
-
-enum tag { TAG_NUMBER = 1, TAG_TEXT, TAG_FALSE, TAG_TRUE };
 
 static inline double plain_zero(double number)
 {
     return number + 0.0; /* -0 + 0 is 0 */
 }
 
-static uint32_t cut_length(struct slice text)
+uint32_t packed_cut(const struct value *text)
 {
     uint32_t length = TABLE_TEXT_BYTES;
-    while (length > 1 && ((unsigned char)text.data[length] & 0xC0) == 0x80)
+    while (length > 1 && ((unsigned char)text->data[length] & 0xC0) == 0x80)
         length--;
     return length;
-}
-
-static inline uint32_t kept_length(struct slice text)
-{
-    return text.length <= TABLE_TEXT_BYTES ? text.length : cut_length(text);
 }
 
 size_t packed_size(const struct value *values, unsigned count)
 {
     size_t bytes = 0;
     for (unsigned i = 0; i < count; i++)
-        bytes += values[i].kind == VALUE_TEXT     ? 2 + (size_t)kept_length(values[i].text)
+        bytes += values[i].kind == VALUE_TEXT     ? 2 + (size_t)packed_kept(&values[i])
                  : values[i].kind == VALUE_NUMBER ? PACKED_NUMBER_BYTES
                                                   : 1;
     return bytes;
@@ -40,18 +32,18 @@ unsigned char *packed_put(unsigned char *at, const struct value *values, unsigne
 {
     for (const struct value *value = values; value < values + count; value++) {
         if (value->kind == VALUE_TEXT) {
-            uint32_t length = kept_length(value->text);
-            *at++ = TAG_TEXT;
+            uint32_t length = packed_kept(value);
+            *at++ = PACKED_TEXT;
             *at++ = (unsigned char)length;
-            memcpy(at, value->text.data, length);
+            memcpy(at, value->data, length);
             at += length;
         } else if (value->kind == VALUE_NUMBER) {
             double number = plain_zero(value->number);
-            *at++ = TAG_NUMBER;
+            *at++ = PACKED_NUMBER;
             memcpy(at, &number, sizeof number);
             at += sizeof number;
         } else {
-            *at++ = value->number != 0 ? TAG_TRUE : TAG_FALSE;
+            *at++ = value->number != 0 ? PACKED_TRUE : PACKED_FALSE;
         }
     }
     return at;
@@ -62,34 +54,13 @@ uint64_t packed_hash(const struct value *values, unsigned count)
     uint64_t hash = 0;
     for (const struct value *value = values; value < values + count; value++) {
         if (value->kind == VALUE_TEXT) {
-            hash = XXH3_64bits_withSeed(value->text.data, kept_length(value->text), hash);
+            hash = XXH3_64bits_withSeed(value->data, packed_kept(value), hash);
         } else {
             double number = plain_zero(value->number);
             hash = XXH3_64bits_withSeed(&number, sizeof number, hash + value->kind);
         }
     }
     return hash;
-}
-
-bool packed_equal(const unsigned char *packed, const struct value *values, unsigned count)
-{
-    for (const struct value *value = values; value < values + count; value++) {
-        if (value->kind == VALUE_TEXT) {
-            uint32_t length = kept_length(value->text);
-            if (packed[0] != TAG_TEXT || packed[1] != length ||
-                memcmp(packed + 2, value->text.data, length) != 0)
-                return false;
-            packed += 2 + length;
-        } else if (value->kind == VALUE_NUMBER) {
-            double number = plain_zero(value->number);
-            if (packed[0] != TAG_NUMBER || memcmp(packed + 1, &number, sizeof number) != 0)
-                return false;
-            packed += PACKED_NUMBER_BYTES;
-        } else if (*packed++ != (value->number != 0 ? TAG_TRUE : TAG_FALSE)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static const unsigned char *get_number(const unsigned char *at, const unsigned char *end,
@@ -118,12 +89,12 @@ const unsigned char *packed_get(const unsigned char *at, const unsigned char *en
 {
     for (unsigned i = 0; i < count && at != NULL; i++) {
         unsigned char tag = at < end ? *at++ : 0;
-        if (tag == TAG_NUMBER)
+        if (tag == PACKED_NUMBER)
             at = get_number(at, end, &values[i]);
-        else if (tag == TAG_TEXT)
+        else if (tag == PACKED_TEXT)
             at = get_text(at, end, &values[i]);
-        else if (tag == TAG_FALSE || tag == TAG_TRUE)
-            values[i] = value_truth(tag == TAG_TRUE);
+        else if (tag == PACKED_FALSE || tag == PACKED_TRUE)
+            values[i] = value_truth(tag == PACKED_TRUE);
         else
             return NULL;
     }
@@ -136,11 +107,11 @@ static const unsigned char *next(const unsigned char *at, struct value *value)
     return packed_get(at, at + PACKED_TEXT_BYTES, 1, value);
 }
 
-static int compare_texts(struct slice a, struct slice b)
+static int compare_texts(const struct value *a, const struct value *b)
 {
-    uint32_t both = a.length < b.length ? a.length : b.length;
-    int order = memcmp(a.data, b.data, both);
-    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+    uint32_t both = a->length < b->length ? a->length : b->length;
+    int order = memcmp(a->data, b->data, both);
+    return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
 }
 
 int packed_compare(const unsigned char *a, const unsigned char *b, unsigned count)
@@ -153,7 +124,7 @@ int packed_compare(const unsigned char *a, const unsigned char *b, unsigned coun
         int order = rank[left.kind] - rank[right.kind];
         if (order == 0)
             order = left.kind == VALUE_TEXT
-                        ? compare_texts(left.text, right.text)
+                        ? compare_texts(&left, &right)
                         : (left.number > right.number) - (left.number < right.number);
         if (order != 0)
             return order;
@@ -168,8 +139,8 @@ static cJSON *value_json(const struct value *value)
         return cJSON_CreateNumber(value->number);
     if (value->kind == VALUE_TRUTH)
         return cJSON_CreateBool(value->number != 0);
-    memcpy(text, value->text.data, value->text.length);
-    text[value->text.length] = '\0';
+    memcpy(text, value->data, value->length);
+    text[value->length] = '\0';
     return cJSON_CreateString(text);
 }
 

@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "base/bytes.h"
 #include "tables/kind.h"
 
 #define PACKED_NUMBER_BYTES ((size_t)9)
@@ -22,8 +23,56 @@ unsigned char *packed_put(unsigned char *at, const struct value *values, unsigne
 
 uint64_t packed_hash(const struct value *values, unsigned count);
 
+/* The tags in front of values. */
+enum packed_tag { PACKED_NUMBER = 1, PACKED_TEXT, PACKED_FALSE, PACKED_TRUE };
+
+/* packed_kept: bytes of a text that are kept. */
+uint32_t packed_cut(const struct value *text);
+
+static inline uint32_t packed_kept(const struct value *text)
+{
+    return text->length <= TABLE_TEXT_BYTES ? text->length : packed_cut(text);
+}
+
+/* packed_same: memcmp(a, b, length) == 0 without a call: texts are short. */
+static inline bool packed_same(const void *a, const void *b, size_t length)
+{
+    const unsigned char *left = a, *right = b;
+    if (length > 16)
+        return memcmp(left, right, length) == 0;
+    if (length >= 8)
+        return bytes_get64(left) == bytes_get64(right) &&
+               bytes_get64(left + length - 8) == bytes_get64(right + length - 8);
+    if (length >= 4)
+        return bytes_get32(left) == bytes_get32(right) &&
+               bytes_get32(left + length - 4) == bytes_get32(right + length - 4);
+    if (length >= 2)
+        return bytes_get16(left) == bytes_get16(right) && left[length - 1] == right[length - 1];
+    return length == 0 || *left == *right;
+}
+
 /* packed_equal: whether packed bytes are those of the values. */
-bool packed_equal(const unsigned char *packed, const struct value *values, unsigned count);
+__attribute__((always_inline)) static inline bool
+packed_equal(const unsigned char *packed, const struct value *values, unsigned count)
+{
+    for (const struct value *value = values; value < values + count; value++) {
+        if (value->kind == VALUE_TEXT) {
+            uint32_t length = packed_kept(value);
+            if (packed[0] != PACKED_TEXT || packed[1] != length ||
+                !packed_same(packed + 2, value->data, length))
+                return false;
+            packed += 2 + length;
+        } else if (value->kind == VALUE_NUMBER) {
+            double number = value->number + 0.0; /* -0 is 0 */
+            if (packed[0] != PACKED_NUMBER || !packed_same(packed + 1, &number, sizeof number))
+                return false;
+            packed += PACKED_NUMBER_BYTES;
+        } else if (*packed++ != (value->number != 0 ? PACKED_TRUE : PACKED_FALSE)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* packed_get: count values out of bytes that nobody vouches for, their texts point there; returns
  * the byte behind, or NULL when they make no sense. */

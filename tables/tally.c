@@ -5,6 +5,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "tables/expression_steps.h"
+
 /* Priorities go with no other hash of a place. */
 #define SAMPLE_SEED 0x7265667265736864ULL
 
@@ -43,23 +45,44 @@ static uint64_t priority_of(const struct observed *observed)
     return XXH3_64bits_withSeed(place, sizeof place, SAMPLE_SEED);
 }
 
-/* What the table emits of the record; false: it misses something. */
-static bool gather(const struct table *table, struct field_source *source, struct value *index,
-                   struct value *values, struct emission *emission)
+static bool gather_index(const struct table *table, struct field_source *source,
+                         struct value *index)
 {
     for (unsigned i = 0; i < table->indexes; i++) {
         index[i] = table->index[i]->get(source, table->index[i]);
         if (index[i].kind == VALUE_MISSING)
             return false;
     }
+    return true;
+}
+
+/* Whether no value is missing, without working them out. */
+static bool all_there(const struct table *table, struct field_source *source)
+{
+    for (unsigned i = 0; i < table->shape.values; i++)
+        if (!expression_is_there(table->values[i], source))
+            return false;
+    return true;
+}
+
+static bool gather_values(const struct table *table, struct field_source *source,
+                          struct value *values)
+{
     for (unsigned i = 0; i < table->shape.values; i++) {
-        values[i] = expression_eval(table->values[i], source);
+        values[i] = expression_quick(table->values[i], source);
         if (values[i].kind == VALUE_MISSING)
             return false;
     }
-    emission->weight = emission->count > 0 && values[0].kind == VALUE_NUMBER ? values[0].number : 1;
+    return true;
+}
+
+static bool gather_weight(const struct table *table, struct field_source *source,
+                          struct emission *emission)
+{
+    const struct value *first = emission->values;
+    emission->weight = emission->count > 0 && first->kind == VALUE_NUMBER ? first->number : 1;
     if (table->weight != NULL) {
-        struct value weight = expression_eval(table->weight, source);
+        struct value weight = expression_quick(table->weight, source);
         if (weight.kind == VALUE_MISSING)
             return false;
         emission->weight = weight.number;
@@ -68,33 +91,49 @@ static bool gather(const struct table *table, struct field_source *source, struc
     if (kind->limit == 0)
         return true;
     if (kind->numbers)
-        return fabs(values[0].number) < kind->limit;
+        return fabs(first->number) < kind->limit;
     return table->weight == NULL || (emission->weight >= 0 && emission->weight < kind->limit);
+}
+
+static int emit(struct count *count, struct field_source *source, struct error *err)
+{
+    const struct table *table = count->table;
+    const struct observed *observed = source->observed;
+    struct value index[TABLE_EXPRESSIONS], values[TABLE_EXPRESSIONS];
+    struct emission emission;
+    if (!gather_index(table, source, index))
+        goto missing;
+    emission.tile = observed->tile;
+    emission.code = observed->code;
+    emission.priority = 0;
+    if (table->kind->samples) {
+        emission.priority = priority_of(observed);
+        if (!all_there(table, source))
+            goto missing;
+        if (cells_pass(count->cells, index, emission.priority))
+            return 0;
+    }
+    emission.values = values;
+    emission.count = table->shape.values;
+    if (!gather_values(table, source, values) || !gather_weight(table, source, &emission))
+        goto missing;
+    return cells_emit(count->cells, index, &emission, err);
+missing:
+    count->skipped++;
+    return 0;
 }
 
 static int take(struct count *count, struct field_source *source, struct error *err)
 {
-    const struct table *table = count->table;
-    const struct observed *observed = source->observed;
-    if (table->condition != NULL) {
-        struct value condition = expression_eval(table->condition, source);
-        if (condition.kind == VALUE_MISSING)
+    const struct expression *condition = count->table->condition;
+    if (condition != NULL) {
+        struct value holds = expression_quick(condition, source);
+        if (holds.kind == VALUE_MISSING)
             count->skipped++;
-        if (condition.kind == VALUE_MISSING || condition.number == 0)
+        if (holds.kind == VALUE_MISSING || holds.number == 0)
             return 0;
     }
-    struct value index[TABLE_EXPRESSIONS], values[TABLE_EXPRESSIONS];
-    struct emission emission;
-    emission.values = values;
-    emission.count = table->shape.values;
-    if (!gather(table, source, index, values, &emission)) {
-        count->skipped++;
-        return 0;
-    }
-    emission.tile = observed->tile;
-    emission.code = observed->code;
-    emission.priority = table->kind->samples ? priority_of(observed) : 0;
-    return cells_emit(count->cells, index, &emission, err);
+    return emit(count, source, err);
 }
 
 int tally_take(struct tally *tally, const struct observed *observed, struct error *err)

@@ -8,11 +8,21 @@
 
 enum value_kind { VALUE_MISSING, VALUE_NUMBER, VALUE_TEXT, VALUE_TRUTH };
 
+/* 16 bytes, so that it travels in registers. */
 struct value {
+    union {
+        double number;    /* finite; of a truth 0 or 1 */
+        const char *data; /* of a text: UTF-8, somebody else's bytes */
+    };
+    uint32_t length; /* of a text: its bytes, never 0 */
     enum value_kind kind;
-    double number;     /* finite; of a truth 0 or 1 */
-    struct slice text; /* of a text: UTF-8, never empty; somebody else's bytes */
 };
+
+/* value_slice: of a text. */
+static inline struct slice value_slice(struct value value)
+{
+    return (struct slice){value.data, value.length};
+}
 
 static inline struct value value_missing(void)
 {
@@ -34,7 +44,9 @@ static inline struct value value_truth(bool truth)
 /* value_text: an empty text is missing. */
 static inline struct value value_text(struct slice text)
 {
-    return text.length > 0 ? (struct value){.kind = VALUE_TEXT, .text = text} : value_missing();
+    return text.length > 0
+               ? (struct value){.kind = VALUE_TEXT, .data = text.data, .length = text.length}
+               : value_missing();
 }
 
 #endif

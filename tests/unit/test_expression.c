@@ -25,9 +25,9 @@ static struct value evaluate(const char *words, const struct observed *observed,
     struct value value = expression_eval(table.values[0], &source);
     assert_true(value.kind == VALUE_MISSING || value.kind == expression_kind(table.values[0]));
     if (value.kind == VALUE_TEXT) {
-        assert_true(value.text.length < 64);
-        memcpy(copy, value.text.data, value.text.length);
-        value.text.data = copy;
+        assert_true(value.length < 64);
+        memcpy(copy, value.data, value.length);
+        value.data = copy;
     }
     field_source_free(&source);
     table_clear(&table);
@@ -41,7 +41,7 @@ static void gives(const char *words, struct value expected)
     observed_sample_full(&sample);
     struct value value = evaluate(words, &sample.observed, copy);
     bool same = value.kind == expected.kind &&
-                (value.kind == VALUE_TEXT ? slice_equal(value.text, expected.text)
+                (value.kind == VALUE_TEXT ? slice_equal(value_slice(value), value_slice(expected))
                                           : value.number == expected.number);
     if (!same)
         fail_msg("%s: kind %d, %g", words, (int)value.kind, value.number);

@@ -29,8 +29,8 @@ static void is_text(struct field_source *source, const char *name, const char *t
 {
     struct value value = get(source, name);
     assert_int_equal(value.kind, VALUE_TEXT);
-    assert_int_equal(value.text.length, strlen(text));
-    assert_memory_equal(value.text.data, text, strlen(text));
+    assert_int_equal(value.length, strlen(text));
+    assert_memory_equal(value.data, text, strlen(text));
 }
 
 static void is_truth(struct field_source *source, const char *name, bool truth)
@@ -123,7 +123,7 @@ static void labels_follow_the_record(void **state)
     observed_sample_full(&sample);
     field_source_set(&source, &sample.observed);
     struct value first = get(&source, "label");
-    assert_ptr_equal(get(&source, "label").text.data, first.text.data);
+    assert_ptr_equal(get(&source, "label").data, first.data);
     sample.entry.address.field[FIELD_CITY] = (struct slice){"Lyon", 4};
     field_source_set(&source, &sample.observed);
     is_text(&source, "label", "1 Rue A, Lyon, France");
