@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tables/packed.h"
+
 #define ALLOCATION_BYTES ((size_t)32) /* what malloc adds at most to a small block */
 #define FEWEST 8U
 
 static bool same_value(const struct counter *a, const struct counter *b)
 {
-    return a->hash == b->hash && a->bytes == b->bytes && memcmp(a->value, b->value, a->bytes) == 0;
+    return a->hash == b->hash && a->bytes == b->bytes && packed_same(a->value, b->value, a->bytes);
 }
 
 /* The slot of that value, or the free one where it would be. */
