@@ -38,11 +38,11 @@ uint32_t microseconds_between(double from, double to)
 }
 
 /* Its points share a reply evenly; what is left over is the first one's. */
-static uint32_t part_of_reply(const struct request *request, size_t i)
+uint32_t part_of_reply(const struct request *request, size_t i)
 {
-    size_t part = request->bytes / request->count;
     if (request->bytes == NO_BODY)
         return MEASURE_UNKNOWN;
+    size_t part = request->bytes / request->count;
     if (i == 0)
         part += request->bytes % request->count;
     return part < MEASURE_UNKNOWN ? (uint32_t)part : MEASURE_UNKNOWN - 1;

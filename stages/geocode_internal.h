@@ -201,6 +201,9 @@ static inline void worker_end_busy(const struct worker *worker)
 int take_answers(struct worker *worker, struct request *request, const struct answer *answers,
                  struct error *err);
 
+/* part_of_reply: bytes of the reply that count for point i; MEASURE_UNKNOWN when there is none. */
+uint32_t part_of_reply(const struct request *request, size_t i);
+
 /* microseconds_between: of two moments, as a measure has them. */
 uint32_t microseconds_between(double from, double to);
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,9 +366,16 @@ static void far_addresses_are_empty(void **state)
     read_rows(&rig, "\n", "40,2,40.0005,2,near,,,,,,,,,", "41,1.5,41.001,1.5,far,1,,,,,,,,",
               "42,1,,,near,100,,,,,,,,", "43,0.5,,,far,100.5,,,,,,,,", NULL);
     batch_expect_label(&rig, 0, "near");
+    assert_true(fabs(rig.answers[0].distance_m - 55.6) < 0.1);
     batch_expect_empty(&rig, 1);
     batch_expect_label(&rig, 2, "near");
+    assert_true(rig.answers[2].distance_m == 100);
     batch_expect_empty(&rig, 3);
+    read_rows(&rig, "\n", "40,2,,,unplaced,,,,,,,,,", "41,1.5,,,odd,-1,,,,,,,,",
+              "42,1,,,odd,x,,,,,,,,", "43,0.5,43,0.5,there,1e9,,,,,,,,", NULL);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(rig.answers[i].kind == ANSWER_FOUND && isnan(rig.answers[i].distance_m));
+    assert_true(rig.answers[3].distance_m == 0);
     batch_close(&rig);
 }
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ static void known_places(void **state)
         assert_int_equal(answer.cause, CAUSE_NONE);
         assert_int_equal(answer.status, 0);
         assert_int_equal(answer.detail.length, 0);
+        assert_true(answer.distance_m < 2000);
         assert_field(&answer, FIELD_CITY, places[i].city);
         assert_field(&answer, FIELD_COUNTY, places[i].county);
         assert_field(&answer, FIELD_STATE, places[i].region);
@@ -116,6 +118,7 @@ static void nearest_and_not_beyond(void **state)
     struct asking near = begin(1000);
     struct answer answer = ask(&near, 48.858, 2.3488);
     assert_int_equal(answer.kind, ANSWER_FOUND);
+    assert_true(answer.distance_m > 50 && answer.distance_m <= 1000);
     answer = ask(&near, 0, 0);
     assert_int_equal(answer.kind, ANSWER_EMPTY);
     assert_true(address_is_empty(&answer.address));
@@ -211,6 +214,8 @@ static void a_walk_answers_as_single_questions_do(void **state)
             ask_all(&stranger, &point, 1, &fresh);
             assert_int_equal(walked.kind, fresh.kind);
             assert_true(address_equal(&walked.address, &fresh.address));
+            assert_true(walked.kind != ANSWER_FOUND ||
+                        fabs(walked.distance_m - fresh.distance_m) < 1e-3);
             geocoder->provider->session_close(stranger.session);
         }
         end(&walk);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "stages/geocode.h"
+#include "stages/geocode_internal.h"
 #include "stages/pointfile.h"
 #include "tests/unit/line_rig.h"
 #include "tests/unit/patience.h"
@@ -33,12 +33,20 @@ struct bench {
     bool ended;
     _Atomic unsigned taken;
     uint8_t settled[COUNT]; /* by ordinal: settled + 1 */
-    uint16_t attempts[COUNT];
+    struct answer_measure measures[COUNT];
+    unsigned strange; /* answers from somewhere else */
     enum failure_cause causes[COUNT];
     unsigned repeated;
     _Atomic unsigned failures;
     struct error failure;
 };
+
+static const char bench_peer[] = "alpha";
+static const enum station bench_bottleneck = STATION_REBUILD;
+
+#define wait_while(condition)                                                                      \
+    for (double end = clock_monotonic() + PATIENCE; condition; usleep(1000))                       \
+    assert_true(clock_monotonic() < end)
 
 static struct bench *standing; /* set up and not torn down */
 
@@ -49,7 +57,14 @@ static void failed(void *context, const struct error *err)
         bench->failure = *err;
 }
 
-static void take_answers(struct bench *bench, const struct answer_batch *batch)
+static bool is_ours(const struct answer_source *source)
+{
+    struct slice peer = {bench_peer, sizeof bench_peer - 1};
+    return source != NULL && slice_equal(source->peer, peer) && source->provider.length > 0 &&
+           source->bottleneck == bench_bottleneck && source->sealed_at / 1000 + 3600 > clock_unix();
+}
+
+static void take_batch(struct bench *bench, const struct answer_batch *batch)
 {
     struct answer_reader reader;
     struct settled_answer answer;
@@ -63,8 +78,9 @@ static void take_answers(struct bench *bench, const struct answer_batch *batch)
         uint64_t ordinal = first + answer.ordinal;
         bench->repeated += bench->settled[ordinal] != 0;
         bench->settled[ordinal] = (uint8_t)(answer.settled + 1);
-        bench->attempts[ordinal] = answer.measure.attempts;
         bench->causes[ordinal] = answer.cause;
+        bench->measures[ordinal] = answer.measure;
+        bench->strange += !is_ours(answer.source);
         atomic_fetch_add(&bench->taken, 1);
     }
     if (more < 0) {
@@ -82,7 +98,7 @@ static void *taker_thread(void *context)
     while ((popped = channel_pop(bench->parts.channel, 0.1, &batch)) >= 0) {
         if (popped == 0)
             continue;
-        take_answers(bench, batch);
+        take_batch(bench, batch);
         answer_batch_free(batch);
     }
     return NULL;
@@ -101,10 +117,12 @@ static struct bench *set_up(unsigned shares)
                                                 .points = COUNT,
                                                 .shares = shares,
                                                 .batch = 1,
-                                                .retries = 2};
+                                                .retries = 2,
+                                                .peer = bench_peer};
     memcpy(bench->settings.run, bench->run.run.id, RUN_ID_BYTES);
     bench->control.workers = 3;
     bench->control.concurrency = 8;
+    bench->control.bottleneck = bench_bottleneck;
     bench->parts = (struct geocode_parts){.ledger = bench->run.ledger,
                                           .limiter = limiter_create(),
                                           .control = &bench->control,
@@ -132,11 +150,7 @@ static void start(struct bench *bench)
 
 static void wait_taken(const struct bench *bench, unsigned count)
 {
-    double end = clock_monotonic() + PATIENCE;
-    while (atomic_load(&bench->taken) < count) {
-        assert_true(clock_monotonic() < end);
-        usleep(1000);
-    }
+    wait_while(atomic_load(&bench->taken) < count);
 }
 
 static void end_threads(struct bench *bench)
@@ -228,7 +242,7 @@ static void transient_failures_are_asked_again_permanent_ones_not(void **state)
         assert_int_not_equal(bench->settled[i], 0);
         failed_points += bench->settled[i] == SETTLED_FAILED + 1;
         if (bench->settled[i] == SETTLED_FAILED + 1)
-            assert_int_equal(bench->attempts[i], 1);
+            assert_int_equal(bench->measures[i].attempts, 1);
     }
     assert_int_equal(failed_points, COUNT / 10);
     unsigned flaky = 0;
@@ -237,6 +251,41 @@ static void transient_failures_are_asked_again_permanent_ones_not(void **state)
     assert_int_equal(bench->figures.retried, flaky);
     assert_int_equal(bench->figures.asked, COUNT + flaky);
     tear_down(bench);
+}
+
+static void answers_say_what_they_cost(void **state)
+{
+    (void)state;
+    for (int distant = 0; distant < 2; distant++) {
+        struct bench *bench = set_up(7);
+        bench->rig->geocoder.distant = distant;
+        bench->rig->geocoder.latency_ms = 20;
+        bench->rig->geocoder.flaky_every = 100;
+        bench->rig->geocoder.error_every = 250;
+        double from = clock_monotonic();
+        start(bench);
+        join(bench);
+        uint32_t most = microseconds_between(from, clock_monotonic());
+        assert_int_equal(bench->strange, 0);
+        unsigned asked[4] = {0};
+        for (unsigned i = 0; i < COUNT; i++) {
+            const struct answer_measure *measure = &bench->measures[i];
+            bool error = bench->settled[i] == SETTLED_FAILED + 1;
+            assert_in_range(measure->attempts, error ? 3 : 1, error ? 3 : 2);
+            asked[measure->attempts]++;
+            assert_int_equal(measure->status, error ? 500 : 0);
+            assert_int_equal(measure->bytes, MEASURE_UNKNOWN);
+            assert_int_equal(measure->distance_cm, error ? MEASURE_UNKNOWN : 0);
+            assert_in_range(measure->latency_us, distant ? 19000 : 0, most);
+            assert_in_range(measure->waited_us, measure->latency_us, most);
+            if (measure->attempts == 1)
+                assert_int_equal(measure->waited_us, measure->latency_us);
+            else /* the back-off before the second try is 50 ms at least */
+                assert_true(measure->waited_us >= measure->latency_us + 49000);
+        }
+        assert_true(asked[2] == COUNT / 100 - COUNT / 500 && asked[3] == COUNT / 250);
+        tear_down(bench);
+    }
 }
 
 static unsigned failed_points(const struct bench *bench, enum failure_cause cause,
@@ -249,7 +298,7 @@ static unsigned failed_points(const struct bench *bench, enum failure_cause caus
         count++;
         assert_int_equal(bench->causes[i], cause);
         if (attempts > 0)
-            assert_int_equal(bench->attempts[i], attempts);
+            assert_int_equal(bench->measures[i].attempts, attempts);
     }
     return count;
 }
@@ -296,11 +345,7 @@ static void retries_keep_to_their_budget(void **state)
 
 static void wait_open(const struct bench *bench)
 {
-    double end = clock_monotonic() + PATIENCE;
-    while (!geocode_circuit(bench->pool).open) {
-        assert_true(clock_monotonic() < end);
-        usleep(1000);
-    }
+    wait_while(!geocode_circuit(bench->pool).open);
 }
 
 /* Wait until nothing was begun or answered for longer than an answer may take that does not hang.
@@ -379,11 +424,7 @@ static void start_to_hang(struct bench *bench)
     bench->rig->geocoder.distant = true;
     bench->rig->geocoder.latency_ms = 60000;
     start(bench);
-    double end = clock_monotonic() + PATIENCE;
-    while (atomic_load(&bench->figures.in_flight) < 24) {
-        assert_true(clock_monotonic() < end);
-        usleep(1000);
-    }
+    wait_while(atomic_load(&bench->figures.in_flight) < 24);
 }
 
 static void a_stop_waits_only_so_long_for_what_hangs(void **state)
@@ -408,11 +449,7 @@ static void a_used_up_quota_stops_everybody_and_fails_nothing(void **state)
     start(bench);
     wait_taken(bench, 100);
     bench->rig->geocoder.trouble = RIG_QUOTA;
-    double end = clock_monotonic() + PATIENCE;
-    while (!geocode_idle(bench->pool)) {
-        assert_true(clock_monotonic() < end);
-        usleep(1000);
-    }
+    wait_while(!geocode_idle(bench->pool));
     uint64_t asked = bench->figures.asked;
     geocode_wake(bench->pool); /* nobody begins anew */
     join(bench);
@@ -523,11 +560,7 @@ static void a_damaged_point_file_is_reported(void **state)
     bench->rig->geocoder.error_every = 3;
     bench->settings.retries = 100;
     start(bench);
-    double end = clock_monotonic() + PATIENCE;
-    while (atomic_load(&bench->failures) == 0) {
-        assert_true(clock_monotonic() < end);
-        usleep(1000);
-    }
+    wait_while(atomic_load(&bench->failures) == 0);
     atomic_store(&bench->control.stop, true);
     join(bench);
     assert_int_equal(bench->failure.code, ERROR_CORRUPT);
@@ -548,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_point_is_asked_once),
         cmocka_unit_test(transient_failures_are_asked_again_permanent_ones_not),
+        cmocka_unit_test(answers_say_what_they_cost),
         cmocka_unit_test(faults_that_may_pass_are_asked_so_often_and_no_more),
         cmocka_unit_test(retries_keep_to_their_budget),
         cmocka_unit_test(a_geocoder_that_goes_down_is_waited_for),

@@ -37,6 +37,7 @@ static void test_asks_and_reads(void **state)
     assert_string_equal(one->text,
                         "GET /base/reverse?key=" NETWORK_RIG_KEY "&n=7&count=1 HTTP/1.1\n");
     assert_string_equal(rig->script.last_agent, "tester/1");
+    assert_int_equal(one->request.bytes, strlen(one->text));
     network_rig_close(rig);
 }
 

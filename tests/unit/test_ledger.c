@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "stages/ledger_store.h"
 #include "tests/unit/ledger_rig.h"
 
 static void a_new_ledger_is_empty(void **state)
@@ -234,6 +235,67 @@ static void ended_runs_are_history(void **state)
     assert_int_equal(ledger_find_run(ledger_rig, "four", &run, NULL), 0);
 }
 
+/* Versions of the ledger itself and of its batches. */
+static void assert_versions(unsigned ledger, unsigned batch)
+{
+    struct work work;
+    struct view view;
+    struct store_walk walk;
+    assert_int_equal(work_begin(&work, ledger_rig, false, NULL), 0);
+    assert_int_equal(store_get(&work, TABLE_META, "version", 7, 9, &view, NULL), 1);
+    assert_int_equal(view.version, ledger);
+    assert_int_equal(store_walk_open(&walk, &work, TABLE_BATCHES, NULL), 0);
+    assert_int_equal(store_walk_move(&walk, MDB_NEXT, NULL, 16, NULL), 1);
+    assert_true(store_walk_value(&walk, 9, &view, NULL) >= 0);
+    assert_int_equal(view.version, batch);
+    store_walk_close(&walk);
+    assert_int_equal(work_end(&work, 0, NULL), 0);
+}
+
+/* What refreshd 0.1.0 wrote: answers of ordinals 30 to 36 of share 2. */
+static void put_version_1(void)
+{
+    struct work work;
+    struct record record;
+    unsigned char key[16] = {0, 0, 0, 2};
+    static const uint64_t numbers[] = {100, 7, 1, 30, 7};
+    assert_int_equal(work_begin(&work, ledger_rig, true, NULL), 0);
+    record_begin(&record, 1);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        record_number(&record, numbers[i]);
+    assert_int_equal(store_put(&work, TABLE_BATCHES, key, sizeof key, &record, NULL), 0);
+    record_begin(&record, 1);
+    assert_int_equal(store_put(&work, TABLE_META, "version", 7, &record, NULL), 0);
+    assert_int_equal(work_end(&work, 0, NULL), 0);
+}
+
+static void batches_of_version_1_are_read(void **state)
+{
+    (void)state;
+    struct placed_batch *batches;
+    size_t count;
+    uint32_t answered;
+    uint8_t bitmap[5] = {0};
+    ledger_rig_refresh("one", 1000);
+    put_version_1();
+    ledger_rig_reopen();
+    assert_versions(1, 1); /* looking changes nothing */
+    assert_int_equal(ledger_share_batches(ledger_rig, 2, &batches, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(batches[0].place.bytes, 100);
+    assert_int_equal(batches[0].committed_at, 0);
+    free(batches);
+    assert_int_equal(ledger_share_answered(ledger_rig, 2, bitmap, 37, &answered, NULL), 0);
+    assert_int_equal(answered, 7);
+    assert_int_equal(ledger_rig_commit(ledger_rig_batch(2, 0, 2, SETTLED_FOUND), 200, false, NULL),
+                     0);
+    assert_versions(2, 1);
+    assert_int_equal(ledger_share_batches(ledger_rig, 2, &batches, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_true(batches[0].committed_at == 0 && batches[1].committed_at > 0);
+    free(batches);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, ledger_rig_open, ledger_rig_close)
@@ -246,6 +308,7 @@ int main(void)
         TEST(commits_add_up),
         TEST(an_update_leaves_what_commits_count),
         TEST(a_shares_batches_and_points_are_found_again),
+        TEST(batches_of_version_1_are_read),
         TEST(a_rebuilt_tile_counts_once),
         TEST(ended_runs_are_history),
     };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "stages/line_internal.h"
 #include "tests/unit/line_rig.h"
 #include "tests/unit/patience.h"
 
@@ -119,6 +120,24 @@ static void refusals_are_told_with_the_pace(void **state)
     rig_close(rig);
 }
 
+static void the_bottleneck_is_noted_for_the_stations(void **state)
+{
+    (void)state;
+    struct rig *rig;
+    struct line_status status;
+    struct line *line = begin(&rig);
+    double deadline = clock_monotonic() + PATIENCE;
+    atomic_store(&line->control.bottleneck, STATION_PUBLISH);
+    for (unsigned noted = STATION_PUBLISH; noted == STATION_PUBLISH;) {
+        assert_true(clock_monotonic() < deadline);
+        noted = atomic_load(&line->control.bottleneck);
+        line_status(line, &status);
+        assert_true(noted == STATION_PUBLISH || noted == status.bottleneck);
+        usleep(1000);
+    }
+    end(rig, line);
+}
+
 static double rate_in_force(struct line *line)
 {
     return limiter_look(line_limiter(line), clock_monotonic()).pace;
@@ -155,6 +174,7 @@ int main(void)
         cmocka_unit_test(a_geocoder_that_is_down_is_told),
         cmocka_unit_test(a_used_up_quota_pauses_until_a_person_resumes),
         cmocka_unit_test(refusals_are_told_with_the_pace),
+        cmocka_unit_test(the_bottleneck_is_noted_for_the_stations),
         cmocka_unit_test(the_rate_of_the_settings_is_in_force_at_rest),
     };
     return rig_run_tests(tests);

@@ -87,6 +87,7 @@ static unsigned agree(struct world *world, const struct neighbourhood *around, s
         answered++;
         assert_int_equal(row, expected.row);
         assert_true(fabs(chord - chord_of(expected.distance)) < 1e-9);
+        assert_true(fabs(metres_of(chord) - expected.distance) < 1e-3);
     }
     return answered;
 }
@@ -114,6 +115,16 @@ static void answers_are_those_of_the_quadtree(void **state)
             free_world(world);
         }
     }
+}
+
+static void chords_are_metres_and_back(void **state)
+{
+    (void)state;
+    for (double metres = 0.001; metres < 20e6; metres *= 1.1)
+        assert_true(fabs(metres_of(chord_of(metres)) - metres) < 1e-9 * metres + 1e-6 ||
+                    metres > 19.9e6);
+    assert_true(fabs(metres_of(2) - M_PI * EARTH_RADIUS_METRES) < 1e-3);
+    assert_true(metres_of(0) == 0);
 }
 
 static void a_neighbourhood_is_built_where_there_are_places(void **state)
@@ -183,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_quadtree),
+        cmocka_unit_test(chords_are_metres_and_back),
         cmocka_unit_test(a_neighbourhood_is_built_where_there_are_places),
         cmocka_unit_test(ties_are_left_to_the_quadtree),
         cmocka_unit_test(the_roomiest_is_the_one_around_the_query),

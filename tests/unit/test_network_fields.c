@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,14 +177,17 @@ static void far_away_is_empty(void **state)
     (void)gather("{\"city\":\"Paris\"}");
     finish(&near);
     assert_int_equal(answer.kind, ANSWER_FOUND);
+    assert_true(fabs(answer.distance_m - 99.97) < 0.01);
     finish(&far);
     assert_int_equal(answer.kind, ANSWER_EMPTY);
     assert_int_equal(answer.status, 200);
     finish(NULL);
     assert_int_equal(answer.kind, ANSWER_FOUND);
+    assert_true(isnan(answer.distance_m));
     rig_settings.max_distance = 0;
     finish(&far);
     assert_int_equal(answer.kind, ANSWER_FOUND);
+    assert_true(fabs(answer.distance_m - 100.05) < 0.01);
 }
 
 static bool position_of(const char *lat, const char *lon, struct point *out)
@@ -262,6 +266,11 @@ static void features_hold_addresses(void **state)
 {
     (void)state;
     expect_feature("{\"features\":[{\"properties\":{\"city\":\"Paris\"}}]}", ANSWER_FOUND);
+    assert_true(isnan(answer.distance_m));
+    expect_feature("{\"features\":[{\"properties\":{\"city\":\"Paris\"},"
+                   "\"geometry\":{\"coordinates\":[0.001,0]}}]}",
+                   ANSWER_FOUND);
+    assert_true(fabs(answer.distance_m - 111.19) < 0.01);
     expect_feature("{\"features\":[{\"properties\":{\"x\":\"Paris\"}}]}", ANSWER_EMPTY);
     expect_feature("{\"features\":[]}", ANSWER_EMPTY);
     expect_feature("{\"features\":[{}]}", ANSWER_FAILED);
