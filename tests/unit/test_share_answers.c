@@ -39,13 +39,25 @@ static void tear_down(struct bench *bench)
     rig_close(bench->rig);
 }
 
+static const struct answer_source sources[] = {
+    {{"here", 4}, {"alpha", 5}, STATION_GEOCODE, 1700000000000},
+    {{"here", 4}, {"beta", 4}, STATION_WRITE, 1700000000500},
+    {{"here", 4}, {"alpha", 5}, STATION_GEOCODE, 1700000000250},
+};
+
 /* An answer of any kind; every third was asked twice, and failures four times. */
 static struct settled_answer make_answer(const struct bench *bench, uint64_t ordinal)
 {
     struct settled_answer answer = rig_answer(&bench->run, ordinal);
     answer.settled = (enum settled)(ordinal % SETTLED_COUNT);
     answer.answered_at += (uint32_t)ordinal;
-    answer.measure.attempts = ordinal % 3 == 0 ? 2 : 1;
+    answer.measure = (struct answer_measure){.latency_us = 1000 + (uint32_t)(ordinal / 5),
+                                             .waited_us = 2000,
+                                             .bytes = 300,
+                                             .distance_cm = MEASURE_UNKNOWN,
+                                             .status = 200,
+                                             .attempts = ordinal % 3 == 0 ? 2 : 1};
+    answer.source = &sources[ordinal / 10 % 3];
     if (answer.settled != SETTLED_FOUND)
         memset(&answer.address, 0, sizeof answer.address);
     if (answer.settled == SETTLED_FAILED) {
@@ -126,6 +138,25 @@ static unsigned failures(const struct bench *bench)
     return count;
 }
 
+/* The record has what the answers of share 3 cost and where they came from. */
+static void assert_costs(const struct bench *bench, const struct buffer *record)
+{
+    struct answer_reader reader;
+    struct settled_answer got;
+    uint64_t ordinal = point_file_first(COUNT, SHARES, 3);
+    assert_int_equal(answer_reader_open(&reader, record->data, record->used, "record", NULL), 0);
+    while (answer_reader_next(&reader, &got, NULL) == 1) {
+        struct settled_answer made = make_answer(bench, ordinal++);
+        assert_memory_equal(&got.measure, &made.measure, sizeof got.measure);
+        assert_true(slice_equal(got.source->provider, made.source->provider));
+        assert_true(slice_equal(got.source->peer, made.source->peer));
+        assert_int_equal(got.source->bottleneck, made.source->bottleneck);
+        assert_int_equal(got.source->sealed_at, made.source->sealed_at);
+    }
+    assert_int_equal(ordinal, point_file_first(COUNT, SHARES, 4));
+    answer_reader_close(&reader);
+}
+
 static void the_record_depends_on_the_answers_alone(void **state)
 {
     (void)state;
@@ -136,6 +167,7 @@ static void the_record_depends_on_the_answers_alone(void **state)
         set_up(&bench);
         answer_share(&bench, 3, batches[i]);
         struct buffer record = read_share(&bench, 3);
+        assert_costs(&bench, &record);
         if (i == 0) {
             first = record;
         } else {
