@@ -148,8 +148,8 @@ ctl report >"$demo/report"
 ctl report --csv >"$demo/report.csv"
 cat "$demo/report"
 
-say "9. The same asked of the published cache, with a table of one's own"
-ctl query 'top_cities = top(5) of city, countrycode' \
-    'europe = count[countrycode] when lat > 35 and lat < 70 and lon > -10 and lon < 30'
+say "9. Questions to the published cache, here about the Alps; no run is needed"
+ctl query 'entries = count[countrycode]' 'towns = unique[countrycode] of city' \
+    'north = maximum(3) of label, lat weight lat' --bbox 45,5,48,17
 
 say "Everything is under $demo. Try: $build/refreshctl --cache $demo/cache lookup $(head -1 "$demo/samples")"
