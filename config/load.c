@@ -162,7 +162,7 @@ static int take_value(void *context, const char *section, const char *name, cons
 int config_load_text(const char *path, const char *text, size_t bytes, struct config **out,
                      struct error *err)
 {
-    struct error unused;
+    struct error unused = {0};
     struct source source = {
         .path = path, .at = text, .end = text + bytes, .err = err != NULL ? err : &unused};
     if (config_begin(&source.config, err) != 0)
