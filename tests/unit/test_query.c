@@ -76,8 +76,8 @@ static int close_cache(void **state)
 /* ask: the rows of the one table, as JSON text; the caller frees it. */
 static char *ask(const char *text, const struct query_options *options)
 {
-    struct tables *tables;
-    struct tally *tally;
+    struct tables *tables = NULL;
+    struct tally *tally = NULL;
     struct error err;
     if (tables_parse(&tables, text, &err) != 0 ||
         query_run(f.cache, tables, options, &tally, &err) != 0)
