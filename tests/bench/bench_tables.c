@@ -16,7 +16,8 @@
 #define COUNTRIES 240U
 #define CITIES 20000U
 #define STREETS 400U
-#define BLOCK 64U /* records at a time, in the cache as what the rebuild of a tile has just read */
+/* Records at a time, in the cache as what the rebuild of a tile has just read. */
+#define BLOCK 64U
 #define BLOCKS_LIMIT 20000U
 
 struct record {

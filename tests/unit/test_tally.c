@@ -120,12 +120,151 @@ static void what_is_written_reads_back(void **state)
     tables_free(tables);
 }
 
+static void a_record_that_misses_something_is_skipped(void **state)
+{
+    (void)state;
+    struct tables *tables = rig_tables("a = count when status > 1\n"
+                                       "b = count[cause]\n"
+                                       "c = sum of distance_m\n"
+                                       "d = sample(1) of old_label\n"
+                                       "e = top of city weight distance_m\n"
+                                       "f = top of city weight 0 - attempts\n"
+                                       "g = sum of bytes * 1000000000000000000000\n"
+                                       "h = quantile of bytes * 1000000000000000000000\n"
+                                       "i = unique of distance_m\n");
+    struct tally *tally;
+    struct rig_record record = {0};
+    assert_int_equal(tally_create(&tally, tables, NULL), 0);
+    rig_record_set(&record, 1);
+    record.observed.status = NAN;
+    record.observed.old = NULL;
+    assert_int_equal(tally_take(tally, &record.observed, NULL), 0);
+    cJSON *json = tally_json(tally, NULL), *table;
+    cJSON_ArrayForEach(table, json)
+    {
+        assert_int_equal(cJSON_GetObjectItem(table, "skipped")->valueint, 1);
+        assert_int_equal(cJSON_GetObjectItem(table, "emitted")->valueint, 0);
+        assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(table, "rows")), 0);
+    }
+    cJSON_Delete(json);
+    tally_free(tally);
+    tables_free(tables);
+}
+
+/* What a sample passes over early is counted as if it had been worked out. */
+static void samples_count_what_they_pass_over(void **state)
+{
+    (void)state;
+    struct tables *tables = rig_tables("s = sample(5) of label, old_label, lat when changed\n"
+                                       "c = count of label, old_label, lat when changed\n");
+    struct tally *tally = rig_tally(tables, 0, 5000, 1);
+    cJSON *json = tally_json(tally, NULL);
+    for (int i = 0; i < 2; i++) {
+        const cJSON *table = cJSON_GetArrayItem(json, i);
+        assert_int_equal(cJSON_GetObjectItem(table, "emitted")->valueint, 1000);
+        assert_int_equal(cJSON_GetObjectItem(table, "other")->valueint, 0);
+    }
+    const cJSON *rows = cJSON_GetObjectItem(cJSON_GetArrayItem(json, 0), "rows");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(rows->child, "value")), 5);
+    cJSON_Delete(json);
+    tally_free(tally);
+    tables_free(tables);
+}
+
+static void refused(const struct tables *tables, const void *data, size_t bytes)
+{
+    struct tally *tally;
+    struct error err = {0};
+    unsigned char *copy = malloc(bytes + 1); /* so that a sanitizer sees where it ends */
+    assert_non_null(copy);
+    memcpy(copy, data, bytes);
+    assert_int_equal(tally_read(&tally, tables, copy, bytes, "tile 7", &err), -1);
+    assert_int_equal(err.code, ERROR_CORRUPT);
+    assert_memory_equal(err.message, "tile 7: ", 8);
+    free(copy);
+}
+
+static void every_byte_that_is_changed_or_missing_is_noticed(void **state)
+{
+    (void)state;
+    struct tables *tables = rig_tables(tables_of_a_run);
+    struct tally *tally = rig_tally(tables, 0, 60, 1);
+    struct buffer bytes = bytes_of(tally);
+    for (size_t i = 0; i < bytes.used; i++) {
+        refused(tables, bytes.data, i);
+        bytes.data[i] ^= (unsigned char)(1 + rig_random(i) % 255);
+        refused(tables, bytes.data, bytes.used);
+        bytes.data[i] = (unsigned char)(bytes.data[i] ^ (1 + rig_random(i) % 255));
+    }
+    assert_int_equal(buffer_append(&bytes, "", 1, NULL), 0);
+    refused(tables, bytes.data, bytes.used);
+    buffer_free(&bytes);
+    tally_free(tally);
+    tables_free(tables);
+}
+
+/* The same with a checksum that is right: refused, or a tally that can be used. */
+static void bytes_with_a_right_checksum_do_no_harm(void **state)
+{
+    (void)state;
+    struct tables *tables = rig_tables(tables_of_a_run);
+    struct tally *tally = rig_tally(tables, 0, 60, 1);
+    struct buffer bytes = bytes_of(tally);
+    size_t body = bytes.used - 8;
+    for (size_t i = 0; i < body; i++) {
+        unsigned char was = bytes.data[i];
+        bytes.data[i] = (unsigned char)(was ^ (1 + rig_random(i) % 255));
+        bytes_put64(bytes.data + body, XXH3_64bits(bytes.data, body));
+        struct tally *again;
+        struct error err = {0};
+        if (tally_read(&again, tables, bytes.data, bytes.used, "x", &err) == 0) {
+            assert_int_equal(tally_merge(again, tally, NULL), 0);
+            free(print(again));
+            tally_free(again);
+        } else {
+            assert_int_equal(err.code, ERROR_CORRUPT);
+        }
+        bytes.data[i] = was;
+        uint64_t sum = XXH3_64bits(bytes.data, i);
+        unsigned char kept[8];
+        memcpy(kept, bytes.data + i, 8);
+        bytes_put64(bytes.data + i, sum);
+        refused(tables, bytes.data, i + 8);
+        memcpy(bytes.data + i, kept, 8);
+    }
+    buffer_free(&bytes);
+    tally_free(tally);
+    tables_free(tables);
+}
+
+static void counts_of_other_tables_are_refused(void **state)
+{
+    (void)state;
+    struct tables *tables = rig_tables("a = count\nb = count[city]");
+    struct tables *fewer = rig_tables("a = count");
+    struct tables *other = rig_tables("a = count\nb = count[county]");
+    struct tally *tally = rig_tally(tables, 0, 10, 1);
+    struct buffer bytes = bytes_of(tally);
+    refused(fewer, bytes.data, bytes.used);
+    refused(other, bytes.data, bytes.used);
+    buffer_free(&bytes);
+    tally_free(tally);
+    tables_free(tables);
+    tables_free(fewer);
+    tables_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_as_the_operator_reads_it),
         cmocka_unit_test(parts_merge_to_the_same_bytes),
         cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(a_record_that_misses_something_is_skipped),
+        cmocka_unit_test(samples_count_what_they_pass_over),
+        cmocka_unit_test(every_byte_that_is_changed_or_missing_is_noticed),
+        cmocka_unit_test(bytes_with_a_right_checksum_do_no_harm),
+        cmocka_unit_test(counts_of_other_tables_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
