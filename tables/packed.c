@@ -30,7 +30,8 @@ size_t packed_size(const struct value *values, unsigned count)
 
 unsigned char *packed_put(unsigned char *at, const struct value *values, unsigned count)
 {
-    for (const struct value *value = values; value < values + count; value++) {
+    for (unsigned i = 0; i < count; i++) {
+        const struct value *value = &values[i];
         if (value->kind == VALUE_TEXT) {
             uint32_t length = packed_kept(value);
             *at++ = PACKED_TEXT;
@@ -52,7 +53,8 @@ unsigned char *packed_put(unsigned char *at, const struct value *values, unsigne
 uint64_t packed_hash(const struct value *values, unsigned count)
 {
     uint64_t hash = 0;
-    for (const struct value *value = values; value < values + count; value++) {
+    for (unsigned i = 0; i < count; i++) {
+        const struct value *value = &values[i];
         if (value->kind == VALUE_TEXT) {
             hash = XXH3_64bits_withSeed(value->data, packed_kept(value), hash);
         } else {

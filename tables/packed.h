@@ -55,7 +55,8 @@ static inline bool packed_same(const void *a, const void *b, size_t length)
 __attribute__((always_inline)) static inline bool
 packed_equal(const unsigned char *packed, const struct value *values, unsigned count)
 {
-    for (const struct value *value = values; value < values + count; value++) {
+    for (unsigned i = 0; i < count; i++) {
+        const struct value *value = &values[i];
         if (value->kind == VALUE_TEXT) {
             uint32_t length = packed_kept(value);
             if (packed[0] != PACKED_TEXT || packed[1] != length ||

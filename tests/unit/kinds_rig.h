@@ -12,7 +12,7 @@
 #endif
 #endif
 #ifdef RIG_SANITIZED
-#define RIG_RECORDS 300000U
+#define RIG_RECORDS 400000U
 #else
 #define RIG_RECORDS 10000000U
 #endif
