@@ -66,37 +66,30 @@ static int find_run(struct job *job, struct run_record *run)
     return found > 0 ? 0 : -1;
 }
 
-static int write_all(int fd, const char *text, size_t bytes)
+static int write_all(int fd, const struct buffer *text)
 {
-    while (bytes > 0) {
-        ssize_t written = write(fd, text, bytes);
+    for (size_t done = 0; done < text->used;) {
+        ssize_t written = write(fd, text->data + done, text->used - done);
         if (written < 0 && errno != EINTR)
             return -1;
-        text += written > 0 ? written : 0;
-        bytes -= written > 0 ? (size_t)written : 0;
+        done += written > 0 ? (size_t)written : 0;
     }
     return 0;
 }
 
 /* Attached, for tables may be large; in memory, so that a full disk keeps nobody from a report. */
-static int attach(struct job *job, const cJSON *document)
+static int attach(struct job *job, const struct buffer *text)
 {
-    char *text = cJSON_PrintUnformatted(document);
-    if (text == NULL)
-        return error_memory(&job->error, "a report");
-    size_t bytes = strlen(text);
     int fd = memfd_create("report", MFD_CLOEXEC);
-    int result = 0;
-    if (fd < 0 || write_all(fd, text, bytes) != 0)
-        result = error_io(&job->error, errno, "make", "a report in memory");
-    cJSON_free(text);
-    if (result == 0) {
+    if (fd >= 0 && write_all(fd, text) == 0) {
         job->spool = fd;
-        job->attached = bytes;
-    } else if (fd >= 0) {
-        (void)close(fd);
+        job->attached = text->used;
+        return 0;
     }
-    return result;
+    error_io(&job->error, errno, "make", "a report in memory");
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
 }
 
 int command_report(struct job *job)
@@ -110,10 +103,12 @@ int command_report(struct job *job)
         return found < 0
                    ? -1
                    : error_set(&job->error, ERROR_MISSING, "there is no run %s any more", run.id);
-    cJSON *document = report_json(&report, &job->error);
+    struct buffer text = {0};
+    int result = report_text(&report, false, &text, &job->error);
     run_report_free(&report);
-    int result = document != NULL ? attach(job, document) : -1;
-    cJSON_Delete(document);
+    if (result == 0)
+        result = attach(job, &text);
+    buffer_free(&text);
     if (result != 0 || command_ok(job) != 0)
         return -1;
     return command_add(job, "attached", cJSON_CreateNumber((double)job->attached));

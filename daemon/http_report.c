@@ -17,22 +17,14 @@ int http_make_report(const void *context, const char *run, struct buffer *out, s
     int found = line_report(line, run, &report, err);
     if (found <= 0)
         return found < 0 ? -1 : error_set(err, ERROR_MISSING, "there is no run %s any more", run);
-    cJSON *document = report_json(&report, err);
+    size_t start = out->used;
+    int result = report_text(&report, true, out, err);
     run_report_free(&report);
-    if (document == NULL)
-        return -1;
-    report_shorten(document);
-    char *text = cJSON_PrintUnformatted(document);
-    cJSON_Delete(document);
-    if (text == NULL)
-        return error_memory(err, "a report");
-    size_t bytes = strlen(text);
-    int result = bytes <= MOST_BYTES ? buffer_append(out, text, bytes, err)
-                                     : error_set(err, ERROR_VALUE,
-                                                 "the report is too large for HTTP; "
-                                                 "`refreshctl report %s` has it",
-                                                 run);
-    cJSON_free(text);
+    if (result == 0 && out->used - start > MOST_BYTES) {
+        buffer_free(out);
+        return error_set(err, ERROR_VALUE,
+                         "the report is too large for HTTP; `refreshctl report %s` has it", run);
+    }
     return result;
 }
 

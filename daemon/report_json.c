@@ -4,20 +4,6 @@
 
 #include "daemon/status_json.h"
 
-cJSON *report_json(const struct run_report *report, struct error *err)
-{
-    cJSON *document = run_json(&report->run);
-    cJSON *tables = report->tally != NULL ? tally_json(report->tally, err) : cJSON_CreateArray();
-    if (document != NULL && tables != NULL &&
-        cJSON_AddNumberToObject(document, "answers", (double)report->answers) != NULL &&
-        cJSON_AddItemToObject(document, "tables", tables))
-        return document;
-    cJSON_Delete(tables);
-    cJSON_Delete(document);
-    error_memory(err, "a report");
-    return NULL;
-}
-
 /* How many are gone. */
 static int cut(cJSON *list)
 {
@@ -39,7 +25,7 @@ static int cut(cJSON *list)
     return gone;
 }
 
-static void shorten_table(cJSON *table)
+void report_shorten(cJSON *table)
 {
     cJSON *rows = cJSON_GetObjectItemCaseSensitive(table, "rows"), *row;
     const cJSON *kind = cJSON_GetObjectItemCaseSensitive(table, "kind");
@@ -55,9 +41,51 @@ static void shorten_table(cJSON *table)
         (void)cJSON_AddNumberToObject(table, "more", more);
 }
 
-void report_shorten(cJSON *report)
+/* Append the item's text but its last `without` bytes, free the item. NULL is out of memory. */
+static int append_json(struct buffer *out, cJSON *item, size_t without, struct error *err)
 {
-    cJSON *table;
-    cJSON_ArrayForEach(table, cJSON_GetObjectItemCaseSensitive(report, "tables"))
-        shorten_table(table);
+    char *text = item != NULL ? cJSON_PrintUnformatted(item) : NULL;
+    cJSON_Delete(item);
+    if (text == NULL)
+        return error_memory(err, "a report");
+    int result = buffer_append(out, text, strlen(text) - without, err);
+    cJSON_free(text);
+    return result;
+}
+
+static int append_literal(struct buffer *out, const char *text, struct error *err)
+{
+    return buffer_append(out, text, strlen(text), err);
+}
+
+static int append_table(const struct run_report *report, size_t number, bool shortened,
+                        struct buffer *out, struct error *err)
+{
+    cJSON *table = tally_table_json(report->tally, number, err);
+    if (table == NULL)
+        return -1;
+    if (shortened)
+        report_shorten(table);
+    if (number > 0 && append_literal(out, ",", err) != 0) {
+        cJSON_Delete(table);
+        return -1;
+    }
+    return append_json(out, table, 0, err);
+}
+
+int report_text(const struct run_report *report, bool shortened, struct buffer *out,
+                struct error *err)
+{
+    cJSON *run = run_json(&report->run);
+    size_t tables = report->tally != NULL ? report->tables->count : 0;
+    if (run != NULL && cJSON_AddNumberToObject(run, "answers", (double)report->answers) == NULL) {
+        cJSON_Delete(run);
+        run = NULL;
+    }
+    if (append_json(out, run, 1, err) != 0 || append_literal(out, ",\"tables\":[", err) != 0)
+        return -1;
+    for (size_t i = 0; i < tables; i++)
+        if (append_table(report, i, shortened, out, err) != 0)
+            return -1;
+    return append_literal(out, "]}", err);
 }

@@ -6,12 +6,14 @@
 
 #include "stages/report.h"
 
-/* report_json: what the run did, and its tables. NULL: out of memory, err is set. */
-cJSON *report_json(const struct run_report *report, struct error *err);
+/* report_text: append the document: what the run did, and its tables, made one at a time, as each
+ * may be large. shortened: as report_shorten leaves them. */
+int report_text(const struct run_report *report, bool shortened, struct buffer *out,
+                struct error *err);
 
-/* report_shorten: leave at most REPORT_ROWS rows of each table and as many elements of each list
- * but of quantiles; `more` of a table says how many are gone. */
+/* report_shorten: leave at most REPORT_ROWS rows of a table and as many elements of each list but
+ * of quantiles; `more` says how many are gone. */
 #define REPORT_ROWS 200
-void report_shorten(cJSON *report);
+void report_shorten(cJSON *table);
 
 #endif

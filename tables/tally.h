@@ -35,6 +35,9 @@ int tally_read(struct tally **out, const struct tables *tables, const void *data
 /* tally_json: the list of `tables` of `report --json`. NULL: out of memory, err is set. */
 cJSON *tally_json(const struct tally *tally, struct error *err);
 
+/* tally_table_json: one element of it, of tables->table[table]; they may be large. */
+cJSON *tally_table_json(const struct tally *tally, size_t table, struct error *err);
+
 /* tally_charge: bytes in use, as they are bounded. */
 size_t tally_charge(const struct tally *tally);
 

@@ -40,6 +40,14 @@ static cJSON *table_json(const struct count *count)
     return object;
 }
 
+cJSON *tally_table_json(const struct tally *tally, size_t table, struct error *err)
+{
+    cJSON *object = table_json(&tally->count[table]);
+    if (object == NULL)
+        error_memory(err, "a report");
+    return object;
+}
+
 cJSON *tally_json(const struct tally *tally, struct error *err)
 {
     cJSON *list = cJSON_CreateArray();

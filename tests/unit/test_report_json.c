@@ -36,8 +36,8 @@ static void expect(const char *kind, int rows, int elements, int rows_left, int 
                    int more)
 {
     cJSON *document = report(kind, rows, elements);
-    report_shorten(document);
-    const cJSON *table = cJSON_GetObjectItem(document, "tables")->child;
+    cJSON *table = cJSON_GetObjectItem(document, "tables")->child;
+    report_shorten(table);
     const cJSON *list = cJSON_GetObjectItem(table, "rows"), *row;
     assert_int_equal(cJSON_GetArraySize(list), rows_left);
     cJSON_ArrayForEach(row, list)
@@ -69,12 +69,56 @@ static void long_lists_are_cut(void **state)
     expect("quantile", 2, REPORT_ROWS + 3, 2, REPORT_ROWS + 3, 0); /* would be another one */
 }
 
-static void a_report_without_tables_stays(void **state)
+static struct run_report counted(const char *tables, unsigned entries)
+{
+    struct run_report report = {.run = {.id = "20261121T020000Z-1f3a"}, .answers = entries};
+    struct error err;
+    assert_int_equal(tables_parse(&report.tables, tables, &err), 0);
+    assert_int_equal(tally_create(&report.tally, report.tables, &err), 0);
+    for (unsigned i = 0; i < entries; i++) {
+        struct entry entry = {.point = {.lat = (int32_t)i * 10000000, .lon = 0}};
+        struct observed observed = {.entry = &entry, .code = i};
+        assert_int_equal(tally_take(report.tally, &observed, &err), 0);
+    }
+    return report;
+}
+
+static cJSON *document_of(struct run_report *report, bool shortened)
+{
+    struct buffer text = {0};
+    struct error err;
+    assert_int_equal(report_text(report, shortened, &text, &err), 0);
+    cJSON *document = cJSON_ParseWithLength((const char *)text.data, text.used);
+    assert_non_null(document);
+    assert_string_equal(cJSON_GetObjectItem(document, "run")->valuestring, report->run.id);
+    buffer_free(&text);
+    return document;
+}
+
+static void the_document_has_all_tables(void **state)
 {
     (void)state;
-    cJSON *document = cJSON_Parse("{\"run\":\"x\",\"tables\":[]}");
-    report_shorten(document);
-    assert_int_equal(cJSON_GetArraySize(document), 2);
+    struct run_report report = counted("a = count\nb = count[lat]\n", REPORT_ROWS + 5);
+    for (int shortened = 0; shortened < 2; shortened++) {
+        cJSON *document = document_of(&report, shortened);
+        const cJSON *tables = cJSON_GetObjectItem(document, "tables");
+        assert_int_equal(cJSON_GetArraySize(tables), 2);
+        assert_int_equal(cJSON_GetObjectItem(document, "answers")->valuedouble, REPORT_ROWS + 5);
+        assert_string_equal(cJSON_GetObjectItem(tables->child, "text")->valuestring, "a = count");
+        const cJSON *rows = cJSON_GetObjectItem(tables->child->next, "rows");
+        assert_int_equal(cJSON_GetArraySize(rows), shortened ? REPORT_ROWS : REPORT_ROWS + 5);
+        cJSON_Delete(document);
+    }
+    tally_free(report.tally);
+    tables_free(report.tables);
+}
+
+static void a_run_that_counts_nothing_has_no_tables(void **state)
+{
+    (void)state;
+    struct run_report report = {.run = {.id = "20261121T020000Z-1f3a"}};
+    cJSON *document = document_of(&report, true);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(document, "tables")), 0);
     cJSON_Delete(document);
 }
 
@@ -83,7 +127,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_tables_are_cut),
         cmocka_unit_test(long_lists_are_cut),
-        cmocka_unit_test(a_report_without_tables_stays),
+        cmocka_unit_test(the_document_has_all_tables),
+        cmocka_unit_test(a_run_that_counts_nothing_has_no_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
