@@ -284,8 +284,10 @@ static void fail_some(const char *id)
     assert_int_equal(ledger_snapshot_done(ledger, &counts, by_tile, NULL, 576, NULL), 0);
     assert_int_equal(answer_batch_create(&batch, 0, NULL), 0);
     for (uint32_t i = 3; i < expected.count; i += 7) {
-        struct settled_answer answer = {
-            .ordinal = i, .code = expected.codes[i], .settled = SETTLED_FAILED, .measure.attempts = 1};
+        struct settled_answer answer = {.ordinal = i,
+                                        .code = expected.codes[i],
+                                        .settled = SETTLED_FAILED,
+                                        .measure.attempts = 1};
         assert_int_equal(answer_batch_add(batch, &answer, NULL), 0);
         expected.codes[kept] = expected.codes[i];
         expected.outcomes[kept++] = expected.outcomes[i];
