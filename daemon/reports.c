@@ -10,10 +10,11 @@
 #include "stages/ledger.h"
 
 #define SHELVES 8
-#define LIFE 2.0     /* seconds for which the report of an active run counts as new, */
-#define USABLE 60.0  /* and for which it is given out while a newer one is made */
-#define REST 4.0     /* times as long as making took, */
-#define MOST_REST 20 /* seconds */
+#define LIFE 2.0         /* seconds for which the report of an active run counts as new, */
+#define USABLE 120.0     /* and for which it is given out while a newer one is made */
+#define REST 4.0         /* times as long as making took; */
+#define ACTIVE_REST 19.0 /* from one report of an active run to the next */
+#define MOST_REST 60.0   /* seconds */
 
 enum shelf_state { SHELF_EMPTY, SHELF_WANTED, SHELF_MAKING, SHELF_FULL };
 
@@ -38,6 +39,7 @@ struct reports {
     pthread_mutex_t lock; /* guards what follows, but is not held while a report is made */
     pthread_cond_t wake;
     bool stopping;
+    double active_from; /* clock_monotonic: when an active run may have its turn again */
     struct shelf shelves[SHELVES];
 };
 
@@ -62,13 +64,20 @@ static void tell(struct reports_waiter *waiter)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-/* The lock is held. */
-static struct shelf *find_wanted(struct reports *reports)
+/* Runs that are over first, as their reports are there already. NULL: none; *until becomes the
+ * moment at which there will be one, when it is only too early, else 0. The lock is held. */
+static struct shelf *find_wanted(struct reports *reports, double *until)
 {
-    for (int i = 0; i < SHELVES; i++)
-        if (reports->shelves[i].state == SHELF_WANTED)
-            return &reports->shelves[i];
-    return NULL;
+    struct shelf *active = NULL;
+    for (int i = 0; i < SHELVES; i++) {
+        struct shelf *shelf = &reports->shelves[i];
+        if (shelf->state == SHELF_WANTED && shelf->ending)
+            return shelf;
+        if (shelf->state == SHELF_WANTED)
+            active = shelf;
+    }
+    *until = active != NULL ? reports->active_from : 0;
+    return active != NULL && clock_monotonic() < reports->active_from ? NULL : active;
 }
 
 /* The lock is held, but not while the report is made. */
@@ -104,25 +113,46 @@ static double make(struct reports *reports, struct shelf *shelf)
 }
 
 /* The lock is held. */
-static void rest(struct reports *reports, double seconds)
+static void rest(struct reports *reports, double until)
 {
-    struct timespec until =
-        clock_timespec(clock_monotonic() + (seconds < MOST_REST ? seconds : MOST_REST));
-    while (!reports->stopping &&
-           pthread_cond_timedwait(&reports->wake, &reports->lock, &until) == 0)
+    struct timespec end = clock_timespec(until);
+    while (!reports->stopping && pthread_cond_timedwait(&reports->wake, &reports->lock, &end) == 0)
         ;
+}
+
+/* The lock is held. */
+static void make_one(struct reports *reports, struct shelf *shelf)
+{
+    bool ended = shelf->ending;
+    double pause = make(reports, shelf) * (ended ? REST : ACTIVE_REST);
+    double until = clock_monotonic() + (pause < MOST_REST ? pause : MOST_REST);
+    if (ended)
+        rest(reports, until);
+    else
+        reports->active_from = until;
+}
+
+/* Until somebody wants something, or until `until` unless it is 0. The lock is held. */
+static void wait(struct reports *reports, double until)
+{
+    struct timespec end = clock_timespec(until);
+    if (until > 0)
+        (void)pthread_cond_timedwait(&reports->wake, &reports->lock, &end);
+    else
+        (void)pthread_cond_wait(&reports->wake, &reports->lock);
 }
 
 static void *work(void *argument)
 {
     struct reports *reports = argument;
+    double until = 0;
     (void)pthread_mutex_lock(&reports->lock);
     while (!reports->stopping) {
-        struct shelf *shelf = find_wanted(reports);
+        struct shelf *shelf = find_wanted(reports, &until);
         if (shelf != NULL)
-            rest(reports, REST * make(reports, shelf));
+            make_one(reports, shelf);
         else
-            (void)pthread_cond_wait(&reports->wake, &reports->lock);
+            wait(reports, until);
     }
     (void)pthread_mutex_unlock(&reports->lock);
     return NULL;
@@ -155,11 +185,11 @@ static struct shelf *find_shelf(struct reports *reports, const char *run)
 /* The lock is held. */
 static void want(struct reports *reports, struct shelf *shelf, bool ended)
 {
-    if (shelf->state == SHELF_EMPTY || shelf->state == SHELF_FULL) {
-        shelf->state = SHELF_WANTED;
-        shelf->ending = ended;
-        (void)pthread_cond_signal(&reports->wake);
-    }
+    if (shelf->state == SHELF_MAKING)
+        return;
+    shelf->ending = ended;
+    shelf->state = SHELF_WANTED;
+    (void)pthread_cond_signal(&reports->wake);
 }
 
 /* The lock is held. */

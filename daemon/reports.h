@@ -1,7 +1,7 @@
 /* The reports of runs for whoever asks over HTTP. To make one may take seconds (the answers of an
  * active run that are in no tile yet are joined anew), so a thread of its own makes them, one at a
- * time, and rests four times as long afterwards: a fifth of a core goes there, however many ask for
- * whatever. What was made is kept, of the last few runs.
+ * time, with rests: a twentieth of a core goes to an active run, a fifth to those that are over,
+ * however many ask for whatever. What was made is kept, of the last few runs.
  *
  *   reports_open(&reports, make, context, err);
  *   reports_read(reports, run, ended, &waiter, out, err);      any thread, never waits

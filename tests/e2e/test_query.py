@@ -190,6 +190,7 @@ def test_what_is_missing_is_skipped_and_counted(cache):
     assert old["rows"] == [] and old["skipped"] == len(cache.rows) and old["emitted"] == 0
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("words", [("--tile", 300), ("--bbox", "-10,-20,45,60"),
                                    ("--bbox", "-60,100,60,-100")])  # the last crosses 180
 def test_a_part_is_that_of_an_export(cache, words):

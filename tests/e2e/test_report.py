@@ -244,6 +244,7 @@ def test_what_is_counted_is_said(refreshd):
     assert set(second) == {*USUAL, "everything"} - {"moved"}
 
 
+@pytest.mark.sanitized
 def test_an_active_run_and_a_cancelled_one(refreshd):
     """The report is of all that was answered so far, whatever became of the run."""
     refreshd.port = free_port()

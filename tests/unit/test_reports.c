@@ -1,4 +1,4 @@
-/* Reports for HTTP: made once, kept, and never faster than a fifth of a core. */
+/* Reports for HTTP: made once, kept, and with rests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,6 +162,30 @@ static void it_rests(void **state)
     reports_close(reports);
 }
 
+/* An active run rests longer, and keeps nobody from the reports of runs that are over; when it ends
+ * it is one of them. */
+static void an_active_run_has_its_turn_less_often(void **state)
+{
+    (void)state;
+    struct reports *reports = opened();
+    atomic_store(&maker.effort, 0.1);
+    double from = clock_monotonic();
+    expect(reports, "a", false, "a 1");
+    expect(reports, "b", false, "b 2");
+    assert_true(clock_monotonic() - from > 19 * 0.1);
+    from = clock_monotonic();
+    struct waiter waiter;
+    struct buffer out = {0};
+    struct error err;
+    begin(&waiter);
+    assert_int_equal(reports_read(reports, "c", false, &waiter.waiter, &out, &err), REPORTS_WAIT);
+    expect(reports, "d", true, "d 3");
+    expect(reports, "c", true, "c 4");
+    wait_for(&waiter);
+    assert_true(clock_monotonic() - from < 19 * 0.1);
+    reports_close(reports);
+}
+
 static void too_many_runs_at_a_time_are_refused(void **state)
 {
     (void)state;
@@ -223,6 +247,7 @@ int main(void)
         cmocka_unit_test(all_who_wait_get_one),
         cmocka_unit_test(a_fault_is_told_and_tried_again),
         cmocka_unit_test(it_rests),
+        cmocka_unit_test(an_active_run_has_its_turn_less_often),
         cmocka_unit_test(too_many_runs_at_a_time_are_refused),
         cmocka_unit_test(who_waits_is_let_go_at_the_stop),
     };
