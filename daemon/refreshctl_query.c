@@ -19,8 +19,17 @@ struct query_words {
 static int parse(const char *const *words, int count, struct tables **out, struct error *err)
 {
     const char *const usual[] = {tables_of_a_query};
-    return count > 0 ? table_words_parse(words, (size_t)count, out, NULL, err)
-                     : table_words_parse(usual, 1, out, NULL, err);
+    struct tables *tables;
+    int result = count > 0 ? table_words_parse(words, (size_t)count, &tables, NULL, err)
+                           : table_words_parse(usual, 1, &tables, NULL, err);
+    if (result != 0)
+        return -1;
+    if (tables->count == 0) {
+        tables_free(tables);
+        return error_set(err, ERROR_USAGE, "column 1: there is no table here, NAME = KIND ...");
+    }
+    *out = tables;
+    return 0;
 }
 
 static int run(const struct cache *cache, const struct tables *tables,

@@ -311,6 +311,8 @@ static int print_table(const cJSON *table, struct buffer *out, struct error *err
 int print_tables(const cJSON *tables, struct buffer *out, struct error *err)
 {
     const cJSON *table;
+    if (cJSON_GetArraySize(tables) == 0)
+        return append_format(out, err, "no tables\n");
     cJSON_ArrayForEach(table, tables)
     {
         if ((table->prev->next != NULL && append_format(out, err, "\n") != 0) ||

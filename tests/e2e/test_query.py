@@ -218,9 +218,9 @@ def test_without_a_table_the_usual_ones(cache):
 @pytest.mark.parametrize("text, column", [
     ("t = cuont", 5), ("t = count[contry]", 11), ("t = sum of", 11), ("t = sum of lat when lat = 3", 25),
     ("t = quantile(0) of lat", 14), ("t = sum of city", 12), ('t = count when city == "x', 24),
-    ("t = count when lat == city", 20), ("= count", 1), ("t count", 3), ("t = sum(3) of 1", 8)])
+    ("t = count when lat == city", 20), ("= count", 1), ("", 1), ("t count", 3), ("t = sum(3) of 1", 8)])
 def test_what_makes_no_sense_is_told_with_its_column(cache, text, column):
-    for words in ([text], ["good = count", text]):
+    for words in ([text], ["good = count", text] if text else [text, " "]):
         done = cache.ctl("query", *words)
         assert done.returncode == 2 and done.stdout == ""
         assert "column " in done.stderr and done.stderr.count("\n") == 1

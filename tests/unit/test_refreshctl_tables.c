@@ -74,6 +74,7 @@ static void nothing_is_said(void **state)
     expect("[" TABLE("t = sum of 1", "sum", "[]") "," TABLE("t = top(3) of city", "top",
                                                             "[{\"index\":{},\"value\":[]}]") "]",
            "t = sum of 1\n  nothing\n\nt = top(3) of city\n  nothing\n");
+    expect("[]", "no tables\n");
     expect_csv("[]", "table,position,value,count,error\n");
 }
 
