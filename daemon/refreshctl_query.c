@@ -105,7 +105,7 @@ static int run_query(struct session *session, int argc, char **argv)
     if (status != 0)
         return status;
     struct error err;
-    struct tables *tables;
+    struct tables *tables = NULL;
     if (parse(text, count, &tables, &err) != 0)
         return session_fail(session, &err);
     status = query(session, tables, &words, &err);
