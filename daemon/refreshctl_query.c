@@ -117,7 +117,8 @@ const struct subcommand query_subcommands[] = {
     {"query", "[TABLE...]", query_options_known, "Count over the published cache, without a run",
      "TABLE is NAME = KIND(N)[FIELD, ...] of EXPR, ... [weight EXPR] [when COND], one word each;\n"
      "without one the usual tables are counted. Kinds: count sum mean minimum maximum quantile\n"
-     "top unique sample collection; refreshctl(8) has the fields and conditions. The cache is read\n"
+     "top unique sample collection; refreshctl(8) has the fields and conditions. The cache is "
+     "read\n"
      "as it is, on all processors; refreshd need not run. Printed as by report.",
      "query 'by_city = top(10)[countrycode] of city when age_days > 365'", "012", run_query},
     {.name = NULL}};
