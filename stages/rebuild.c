@@ -61,12 +61,18 @@ static bool counts(const struct rebuild_settings *settings)
     return settings->tables != NULL && settings->tables->count > 0;
 }
 
+static int open_tally(struct rebuild *rebuild, struct error *err)
+{
+    rebuild_observe_begin(rebuild);
+    return tally_create(&rebuild->tally, rebuild->settings->tables, err);
+}
+
 static int record_tile(struct rebuild *rebuild, struct error *err)
 {
     struct buffer bytes = {0};
-    struct counted counted = {.answers = rebuild->observed};
+    struct counted counted = {.answers = rebuild->count};
     int result = 0;
-    if (rebuild->observed > 0)
+    if (rebuild->count > 0)
         result = tally_write(rebuild->tally, &bytes, err);
     counted.data = bytes.data;
     counted.bytes = bytes.used;
@@ -86,7 +92,7 @@ static int build_tile(struct rebuild *rebuild, struct error *err)
         return -1;
     if (asked && counted.entries == 0)
         return error_set(err, ERROR_CORRUPT, "points of tile %u were asked but it is empty", tile);
-    if (asked && counts(settings) && tally_create(&rebuild->tally, settings->tables, err) != 0)
+    if (asked && counts(settings) && open_tally(rebuild, err) != 0)
         return -1;
     if (!asked && counted.folded == 0)
         return 0;
@@ -120,15 +126,15 @@ int rebuild_count(const struct rebuild_settings *settings, const struct batch_li
     struct rebuild rebuild = {.settings = settings, .record = &record};
     if (first[0] == first[1])
         return 0;
-    if (tally_create(&rebuild.tally, settings->tables, err) != 0)
+    if (open_tally(&rebuild, err) != 0)
         return -1;
     answer_stream_open(&rebuild.answers, settings, batches, first[0], first[1]);
     int result = rebuild_join(&rebuild, NULL, err);
     answer_stream_close(&rebuild.answers);
-    if (result == 0 && rebuild.observed > 0)
+    if (result == 0 && rebuild.count > 0)
         result = tally_merge(into, rebuild.tally, err);
     if (result == 0)
-        *answers += rebuild.observed;
+        *answers += rebuild.count;
     tally_free(rebuild.tally);
     return result;
 }

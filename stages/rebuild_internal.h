@@ -46,7 +46,11 @@ struct rebuild {
     struct answer_stream answers;
     const struct settled_answer *answer; /* the next one, or NULL */
     struct tally *tally;                 /* what looks at each answered point; NULL = nothing */
-    uint64_t observed;
+    uint64_t count;                      /* of points it has looked at */
+    struct slice stations[STATION_COUNT];
+    struct answer_measure measure;        /* that `observed` has */
+    struct observed observed;             /* the last of them */
+    struct slice outcomes[SETTLED_COUNT]; /* their names */
     uint64_t now; /* unix milliseconds; 0 = what is joined is not rebuilt yet */
 };
 
@@ -54,11 +58,13 @@ struct rebuild {
  * nowhere), and what was answered past the tally. */
 int rebuild_join(struct rebuild *rebuild, struct pair_builder *builder, struct error *err);
 
-/* rebuild_observe: let the tally look at one answered point; changes says what count_changes
+/* rebuild_observe_begin: before the first one, with the tally.
+ * rebuild_observe: let the tally look at one answered point; changes says what count_changes
  * decided. */
 struct changes {
     bool changed, lost, gained, country_changed;
 };
+void rebuild_observe_begin(struct rebuild *rebuild);
 int rebuild_observe(struct rebuild *rebuild, const struct entry *old, const struct entry *new,
                     const struct changes *changes, struct error *err);
 

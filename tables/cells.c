@@ -188,11 +188,11 @@ int cells_emit(struct cells *cells, const struct value *index, const struct emis
     if (cell == NULL || !packed_equal(cell_index(cells, cell), index, cells->indexes)) {
         if (find_or_make(cells, index, &cell, err) != 0)
             return -1;
+        cells->last = cell;
         if (cell == NULL) {
             cells->gone++;
             return 0;
         }
-        cells->last = cell;
     }
     if (cells->kind->emit(cell->body, &cells->shape, emission, &cell->others, err) != 0) {
         if (cell->emitted == 0) {
@@ -205,6 +205,15 @@ int cells_emit(struct cells *cells, const struct value *index, const struct emis
     if (cells->kind->charge != NULL || cell->charge == 0)
         cells_settle(cells, cell);
     return 0;
+}
+
+bool cells_again(struct cells *cells, double number, double weight)
+{
+    struct cell *cell = cells->last;
+    if (cell == NULL || !cells->kind->again(cell->body, &cells->shape, number, weight))
+        return false;
+    cell->emitted++;
+    return true;
 }
 
 static int merge_cell(struct cells *into, const struct cells *from, struct cell *more,

@@ -27,6 +27,9 @@ int cells_emit(struct cells *cells, const struct value *index, const struct emis
  * emitted then. */
 bool cells_pass(struct cells *cells, const struct value *index, uint64_t priority);
 
+/* cells_again: emit once more what was emitted last; false: it must be emitted by cells_emit. */
+bool cells_again(struct cells *cells, double number, double weight);
+
 /* cells_merge: from is unchanged; both of one table. */
 int cells_merge(struct cells *into, const struct cells *from, struct error *err);
 

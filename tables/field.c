@@ -232,3 +232,25 @@ unsigned field_reads(const struct field *field)
         return 1u << field->part;
     return field->get == get_label && field->part == 0 ? (1u << FIELD_COUNT) - 1 : 0;
 }
+
+enum field_raw field_raw(const struct field *field, unsigned *offset)
+{
+    *offset = field->part;
+    if (field->get == get_figure)
+        return FIELD_RAW_FIGURE;
+    if (field->get == get_word)
+        return FIELD_RAW_WORD;
+    if (field->get == get_address)
+        return FIELD_RAW_ADDRESS;
+    if (field->get == get_old_address)
+        return FIELD_RAW_OLD_ADDRESS;
+    if (field->get == get_judgement)
+        return FIELD_RAW_TRUTH;
+    *offset = field->get == get_outcome     ? MEMBER(outcome)
+              : field->get == get_age_years ? MEMBER(age_days)
+                                            : MEMBER(answered_s);
+    if (field->get == get_outcome)
+        return FIELD_RAW_WORD;
+    bool grows = field->get == get_age_years || field->get == get_elapsed;
+    return grows ? FIELD_RAW_FIGURE : FIELD_RAW_NONE;
+}

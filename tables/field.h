@@ -12,6 +12,8 @@ struct field_source {
     const struct observed *observed;
     struct buffer label[2]; /* plain labels, new and old, when *_ready */
     bool label_ready[2];
+    uint64_t priority; /* of its place in samples, when priority_ready */
+    bool priority_ready;
     struct error *err;
     bool failed; /* out of memory: what was read since is of no use */
 };
@@ -22,6 +24,7 @@ static inline void field_source_set(struct field_source *source, const struct ob
     source->observed = observed;
     source->label_ready[0] = false;
     source->label_ready[1] = false;
+    source->priority_ready = false;
 }
 
 void field_source_free(struct field_source *source);
@@ -38,6 +41,19 @@ struct field {
 /* field_reads: the address fields of the entry (not of the old one) that it looks at, a bit
  * 1 << FIELD_... for each. */
 unsigned field_reads(const struct field *field);
+
+/* field_raw: whether the value just lies somewhere: a truth (missing when the record is not
+ * judged), a figure of which get makes a value that only grows with it, or a text, in struct
+ * observed at *offset; or the *offset-th field of the address, new or old. */
+enum field_raw {
+    FIELD_RAW_NONE,
+    FIELD_RAW_TRUTH,
+    FIELD_RAW_FIGURE,
+    FIELD_RAW_WORD,
+    FIELD_RAW_ADDRESS,
+    FIELD_RAW_OLD_ADDRESS
+};
+enum field_raw field_raw(const struct field *field, unsigned *offset);
 
 extern const struct field fields[]; /* in the order in which the manual has them */
 extern const size_t field_count;

@@ -55,6 +55,9 @@ struct kind {
      * result would be taken for all there is (collection). */
     int (*emit)(void *cell, const struct kind_shape *shape, const struct emission *emission,
                 uint64_t *others, struct error *err);
+    /* again: take in once more what the cell took in last, if that can be done without memory and
+     * charge; number and weight are what they were. NULL: never. */
+    bool (*again)(void *cell, const struct kind_shape *shape, double number, double weight);
     int (*merge)(void *into, const void *from, const struct kind_shape *shape, uint64_t *others,
                  struct error *err);
 

@@ -33,6 +33,26 @@ static int emit_one(void *cell, const struct kind_shape *shape, const struct emi
     return 0;
 }
 
+static bool number_again(void *cell, const struct kind_shape *shape, double number, double weight)
+{
+    (void)shape;
+    (void)weight;
+    struct sum *sum = cell;
+    sum->rounded += fixed_add_number(&sum->total, number);
+    sum->count++;
+    return true;
+}
+
+static bool one_again(void *cell, const struct kind_shape *shape, double number, double weight)
+{
+    (void)shape;
+    (void)number;
+    (void)weight;
+    struct sum *sum = cell;
+    sum->count++;
+    return true;
+}
+
 static int merge(void *into, const void *from, const struct kind_shape *shape, uint64_t *others,
                  struct error *err)
 {
@@ -118,6 +138,7 @@ const struct kind kind_sum = {
     .help = "the values added up, exactly",
     .cell_bytes = sizeof(struct sum),
     .emit = emit_number,
+    .again = number_again,
     .merge = merge,
     .write = write_sum,
     .read = read_sum,
@@ -131,6 +152,7 @@ const struct kind kind_count = {
     .help = "how many records; `of` may be left out",
     .cell_bytes = sizeof(struct sum),
     .emit = emit_one,
+    .again = one_again,
     .merge = merge,
     .write = write_sum,
     .read = read_sum,
@@ -147,6 +169,7 @@ const struct kind kind_mean = {
     .help = "the mean of the values",
     .cell_bytes = sizeof(struct sum),
     .emit = emit_number,
+    .again = number_again,
     .merge = merge,
     .write = write_sum,
     .read = read_sum,

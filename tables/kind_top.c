@@ -34,6 +34,17 @@ static int emit(void *cell, const struct kind_shape *shape, const struct emissio
     return counters_add(counters, most_counters(shape), &one, err);
 }
 
+static bool again(void *cell, const struct kind_shape *shape, double number, double weight)
+{
+    (void)number;
+    struct counters *counters = cell;
+    struct counter *recent = counters_recent(counters);
+    if (recent == NULL)
+        return false;
+    counters_raise(counters, recent, shape->weighted ? weight : 1);
+    return true;
+}
+
 static int merge(void *into, const void *from, const struct kind_shape *shape, uint64_t *others,
                  struct error *err)
 {
@@ -200,6 +211,7 @@ const struct kind kind_top = {
     .cell_bytes = sizeof(struct counters),
     .end = end,
     .emit = emit,
+    .again = again,
     .merge = merge,
     .charge = charge,
     .most_charge = most_charge,

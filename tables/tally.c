@@ -19,6 +19,7 @@ int tally_create(struct tally **out, const struct tables *tables, struct error *
     for (size_t i = 0; i < tables->count; i++) {
         const struct table *table = &tables->table[i];
         tally->count[i].table = table;
+        again_begin(&tally->count[i].again, table);
         if (cells_create(&tally->count[i].cells, table->kind, &table->shape, table->indexes, err) !=
             0) {
             tally_free(tally);
@@ -39,10 +40,14 @@ void tally_free(struct tally *tally)
     free(tally);
 }
 
-static uint64_t priority_of(const struct observed *observed)
+static uint64_t priority_of(struct field_source *source)
 {
-    uint64_t place[2] = {observed->tile, observed->code};
-    return XXH3_64bits_withSeed(place, sizeof place, SAMPLE_SEED);
+    if (!source->priority_ready) {
+        uint64_t place[2] = {source->observed->tile, source->observed->code};
+        source->priority = XXH3_64bits_withSeed(place, sizeof place, SAMPLE_SEED);
+        source->priority_ready = true;
+    }
+    return source->priority;
 }
 
 static bool gather_index(const struct table *table, struct field_source *source,
@@ -95,19 +100,22 @@ static bool gather_weight(const struct table *table, struct field_source *source
     return table->weight == NULL || (emission->weight >= 0 && emission->weight < kind->limit);
 }
 
-static int emit(struct count *count, struct field_source *source, struct error *err)
+/* *outcome: what became of it. */
+static int emit(struct count *count, struct field_source *source, enum again_outcome *outcome,
+                struct error *err)
 {
     const struct table *table = count->table;
     const struct observed *observed = source->observed;
     struct value index[TABLE_EXPRESSIONS], values[TABLE_EXPRESSIONS];
     struct emission emission;
+    *outcome = AGAIN_EMITTED;
     if (!gather_index(table, source, index))
         goto missing;
     emission.tile = observed->tile;
     emission.code = observed->code;
     emission.priority = 0;
     if (table->kind->samples) {
-        emission.priority = priority_of(observed);
+        emission.priority = priority_of(source);
         if (!all_there(table, source))
             goto missing;
         if (cells_pass(count->cells, index, emission.priority))
@@ -117,23 +125,47 @@ static int emit(struct count *count, struct field_source *source, struct error *
     emission.count = table->shape.values;
     if (!gather_values(table, source, values) || !gather_weight(table, source, &emission))
         goto missing;
+    count->again.number = emission.count > 0 ? values[0].number : 0;
+    count->again.weight = emission.weight;
     return cells_emit(count->cells, index, &emission, err);
 missing:
+    *outcome = AGAIN_SKIPPED;
     count->skipped++;
     return 0;
 }
 
-static int take(struct count *count, struct field_source *source, struct error *err)
+static int work_out(struct count *count, struct field_source *source, struct error *err)
 {
     const struct expression *condition = count->table->condition;
-    if (condition != NULL) {
-        struct value holds = expression_quick(condition, source);
-        if (holds.kind == VALUE_MISSING)
+    enum again_outcome outcome = AGAIN_PASSED;
+    int result = 0;
+    struct value holds =
+        condition != NULL ? expression_quick(condition, source) : value_truth(true);
+    if (holds.kind == VALUE_MISSING) {
+        count->skipped++;
+        outcome = AGAIN_SKIPPED;
+    } else if (holds.number != 0) {
+        result = emit(count, source, &outcome, err);
+    }
+    if (count->again.decides)
+        again_remember(&count->again, source, outcome);
+    return result;
+}
+
+static inline int take(struct count *count, struct field_source *source, struct error *err)
+{
+    const struct again *again = &count->again;
+    if (again_same(again, source->observed)) {
+        if (again->outcome == AGAIN_PASSED)
+            return 0;
+        if (again->outcome == AGAIN_SKIPPED) {
             count->skipped++;
-        if (holds.kind == VALUE_MISSING || holds.number == 0)
+            return 0;
+        }
+        if (cells_again(count->cells, again->number, again->weight))
             return 0;
     }
-    return emit(count, source, err);
+    return work_out(count, source, err);
 }
 
 int tally_take(struct tally *tally, const struct observed *observed, struct error *err)

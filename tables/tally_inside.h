@@ -2,6 +2,7 @@
 #ifndef REFRESHD_TABLES_TALLY_INSIDE_H
 #define REFRESHD_TABLES_TALLY_INSIDE_H
 
+#include "tables/again.h"
 #include "tables/cells.h"
 #include "tables/tally.h"
 
@@ -9,6 +10,7 @@ struct count {
     const struct table *table;
     struct cells *cells;
     uint64_t skipped;
+    struct again again;
 };
 
 struct tally {
