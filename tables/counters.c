@@ -111,9 +111,16 @@ static int make_heap(struct counters *counters, struct error *err)
     return 0;
 }
 
+/* Bytes to ask for, of the sizes that malloc has anyhow; so values that are about as long can take
+ * each other's place. */
+static size_t room_of(uint32_t bytes)
+{
+    return bytes <= 24 ? 24 : ((bytes + (size_t)23) & ~(size_t)15) - 8;
+}
+
 static unsigned char *copy_value(const struct counter *counter)
 {
-    unsigned char *copy = malloc(counter->bytes + (size_t)1);
+    unsigned char *copy = malloc(room_of(counter->bytes));
     if (copy != NULL)
         memcpy(copy, counter->value, counter->bytes);
     return copy;
@@ -139,12 +146,16 @@ static int take_over(struct counters *counters, const struct counter *more, stru
 {
     if (counters->heap == NULL && make_heap(counters, err) != 0)
         return -1;
-    unsigned char *value = copy_value(more);
+    struct counter *smallest = &counters->counter[counters->heap[0]];
+    bool fits = room_of(smallest->bytes) == room_of(more->bytes);
+    unsigned char *value = fits ? smallest->value : copy_value(more);
     if (value == NULL)
         return error_memory(err, "a table");
-    struct counter *smallest = &counters->counter[counters->heap[0]];
     clear_slot(counters, find(counters, smallest));
-    free(smallest->value);
+    if (fits)
+        memcpy(value, more->value, more->bytes);
+    else
+        free(smallest->value);
     counters->floor = smallest->count;
     *smallest = (struct counter){.count = counters->floor + more->count,
                                  .error = counters->floor + more->error,
