@@ -30,7 +30,7 @@ TEST_PACKAGES := g++ clang libclang-rt-14-dev lld libcmocka-dev clang-format cpp
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 DEB_PACKAGES := debhelper dpkg-dev lintian
 SYSTEM_PACKAGES := mmdebstrap systemd-container
-BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk openssl etcd-server \
+BENCH_PACKAGES := g++ libnanoflann-dev python3 time curl nginx-light wrk openssl etcd-server sqlite3 \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 
 LIBRARIES := libuv lmdb libcjson libcurl libxxhash inih libsystemd libmicrohttpd zlib gnutls libzstd

@@ -17,6 +17,7 @@ int cells_create(struct cells **out, const struct kind *kind, const struct kind_
     cells->kind = kind;
     cells->shape = *shape;
     cells->indexes = indexes;
+    cells->limit = UINT64_MAX;
     *out = cells;
     return 0;
 }
@@ -120,6 +121,15 @@ static void let_go(struct cells *cells)
         (void)resize(cells, buckets, NULL); /* without memory for less, it stays as it is */
 }
 
+void cells_give_up(struct cells *cells, unsigned steps)
+{
+    if (steps <= cells->steps)
+        return;
+    for (; cells->steps < steps; cells->steps++)
+        cells->limit -= cells->limit / 8;
+    let_go(cells);
+}
+
 void cells_settle(struct cells *cells, struct cell *cell)
 {
     const struct kind *kind = cells->kind;
@@ -128,10 +138,8 @@ void cells_settle(struct cells *cells, struct cell *cell)
         charge += kind->charge(cell->body, &cells->shape);
     cells->charge += charge - cell->charge;
     cell->charge = charge;
-    while (cells->charge > CELLS_BYTES && cells->halvings < 64) {
-        cells->halvings++;
-        let_go(cells);
-    }
+    while (cells->charge > CELLS_BYTES && cells->steps < CELLS_MOST_STEPS)
+        cells_give_up(cells, cells->steps + 1);
 }
 
 static struct cell *find_packed(struct cells *cells, uint64_t hash, const unsigned char *index,
@@ -238,10 +246,7 @@ static int merge_cell(struct cells *into, const struct cells *from, struct cell 
 
 int cells_merge(struct cells *into, const struct cells *from, struct error *err)
 {
-    if (from->halvings > into->halvings) {
-        into->halvings = from->halvings;
-        let_go(into);
-    }
+    cells_give_up(into, from->steps);
     into->gone += from->gone;
     for (size_t i = 0; i < from->buckets; i++)
         for (struct cell *cell = from->bucket[i]; cell != NULL; cell = cell->next)

@@ -1,9 +1,9 @@
 /* The cells of one table: one for each combination of its index values, in a hash table.
  *
- * Memory is bounded: when the charges of all cells pass CELLS_BYTES, the half of the hashes of
- * indexes that is larger goes, and again, until they fit; whatever is emitted for those, before and
- * after, counts as other. So which ones stay depends on all that was emitted and not on parts or
- * order, those that stay are exact, and merging is exact. */
+ * Memory is bounded: when the charges of all cells pass CELLS_BYTES, the eighth of the hashes of
+ * indexes that is largest goes, and again, until they fit; whatever is emitted for those, before
+ * and after, counts as other. So which ones stay depends on all that was emitted and not on parts
+ * or order, those that stay are exact, and merging is exact. */
 #ifndef REFRESHD_TABLES_CELLS_H
 #define REFRESHD_TABLES_CELLS_H
 

@@ -1,6 +1,7 @@
 /* The cells of a table as bytes:
  *
- *   varint  halvings: kept are indexes with a hash below 2^(64 - halvings)
+ *   varint  steps: kept are indexes with a hash of at most 2^64 - 1, lessened so many times by an
+ *           eighth (rounded down) of itself
  *   varint  emissions of indexes that are not kept
  *   varint  cells; each, in the order of hashes, then of packed indexes:
  *             the index, packed
@@ -72,7 +73,7 @@ int cells_write(const struct cells *cells, struct buffer *out, struct error *err
     struct cell **list = sorted(cells, by_hash);
     if (list == NULL)
         return error_memory(err, "a table's bytes");
-    uint64_t header[] = {cells->halvings, cells->gone, cells->count};
+    uint64_t header[] = {cells->steps, cells->gone, cells->count};
     int result = put_numbers(out, header, 3, err);
     for (size_t i = 0; i < cells->count && result == 0; i++) {
         struct cell *cell = list[i];
@@ -113,9 +114,9 @@ static int read_cell(struct cells *cells, const unsigned char **at, const unsign
         return why.code == ERROR_MEMORY ? error_memory(err, "a table") : corrupt(err);
     if (*before != NULL && compare_cells(cells, *before, cell) >= 0)
         return corrupt(err);
-    unsigned halvings = cells->halvings;
+    unsigned steps = cells->steps;
     cells_settle(cells, cell);
-    if (cells->halvings != halvings)
+    if (cells->steps != steps)
         return corrupt(err);
     *before = cell;
     *at = here;
@@ -125,13 +126,13 @@ static int read_cell(struct cells *cells, const unsigned char **at, const unsign
 int cells_read(struct cells *cells, const unsigned char **at, const unsigned char *end,
                struct error *err)
 {
-    uint64_t halvings, count;
-    const unsigned char *here = varint_get(*at, end, &halvings);
+    uint64_t steps, count;
+    const unsigned char *here = varint_get(*at, end, &steps);
     here = varint_get(here, end, &cells->gone);
     here = varint_get(here, end, &count);
-    if (here == NULL || halvings > 64 || cells->gone > MOST_EMISSIONS)
+    if (here == NULL || steps > CELLS_MOST_STEPS || cells->gone > MOST_EMISSIONS)
         return corrupt(err);
-    cells->halvings = (unsigned)halvings;
+    cells_give_up(cells, (unsigned)steps);
     struct cell *before = NULL;
     for (uint64_t i = 0; i < count; i++)
         if (read_cell(cells, &here, end, &before, err) != 0)

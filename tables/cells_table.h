@@ -20,7 +20,8 @@ struct cells {
     const struct kind *kind;
     struct kind_shape shape;
     unsigned indexes;
-    unsigned halvings; /* kept are the cells whose hash is below 2^(64 - halvings) */
+    unsigned steps; /* how often the largest eighth of the hashes was given up */
+    uint64_t limit; /* the largest hash of cells that are kept: a function of steps */
     struct cell **bucket;
     size_t buckets, count; /* buckets is a power of two, or 0 */
     struct cell *last;     /* the one that was emitted to last, or NULL */
@@ -33,10 +34,15 @@ static inline unsigned char *cell_index(const struct cells *cells, struct cell *
     return cell->body + cells->kind->cell_bytes;
 }
 
+#define CELLS_MOST_STEPS 320U /* what is left then is nothing */
+
 static inline bool cells_keep(const struct cells *cells, uint64_t hash)
 {
-    return cells->halvings == 0 || hash >> (64 - cells->halvings) == 0;
+    return hash <= cells->limit;
 }
+
+/* cells_give_up: so many steps, if it is more than before. */
+void cells_give_up(struct cells *cells, unsigned steps);
 
 /* cells_new: a cell that is in the table already, with nothing emitted. The index is packed. NULL:
  * out of memory. */

@@ -6,8 +6,14 @@
 
 #include "tables/packed.h"
 
-#define ALLOCATION_BYTES ((size_t)32) /* what malloc adds at most to a small block */
 #define FEWEST 8U
+
+/* Bytes to ask for, of the sizes that malloc has anyhow, less its 8; so values that are about as
+ * long can take each other's place. */
+static size_t room_of(uint32_t bytes)
+{
+    return bytes <= 24 ? 24 : ((bytes + (size_t)23) & ~(size_t)15) - 8;
+}
 
 static bool same_value(const struct counter *a, const struct counter *b)
 {
@@ -109,13 +115,6 @@ static int make_heap(struct counters *counters, struct error *err)
     for (uint32_t at = counters->used; at-- > 0;)
         sink(counters, at);
     return 0;
-}
-
-/* Bytes to ask for, of the sizes that malloc has anyhow; so values that are about as long can take
- * each other's place. */
-static size_t room_of(uint32_t bytes)
-{
-    return bytes <= 24 ? 24 : ((bytes + (size_t)23) & ~(size_t)15) - 8;
 }
 
 static unsigned char *copy_value(const struct counter *counter)
@@ -247,14 +246,14 @@ static size_t table_bytes(uint32_t room)
 
 size_t counters_bytes(const struct counters *counters)
 {
-    return counters->room == 0 ? 0
-                               : table_bytes(counters->room) +
-                                     counters->used * (ALLOCATION_BYTES + counters->longest);
+    return counters->room == 0
+               ? 0
+               : table_bytes(counters->room) + counters->used * (room_of(counters->longest) + 8);
 }
 
 size_t counters_most_bytes(uint32_t most, size_t longest)
 {
-    return table_bytes(most) + most * (ALLOCATION_BYTES + longest);
+    return table_bytes(most) + most * (room_of((uint32_t)longest) + 8);
 }
 
 void counters_end(struct counters *counters)

@@ -10,6 +10,7 @@ points=${BENCH_POINTS:-10000000}
 
 "$build/bench/bench_nearest" "$points"
 "$build/bench/bench_pair" "$points"
+"$build/bench/bench_tables"
 
 "$here/network.sh"
 "$here/http.sh"

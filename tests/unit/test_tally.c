@@ -12,6 +12,9 @@
 #include "base/bytes.h"
 #include "tests/unit/tables_rig.h"
 
+#define GOLDEN_BYTES 9499U
+#define GOLDEN_HASH 0x2f50399787d5e222ULL
+
 static char *print(const struct tally *tally)
 {
     cJSON *json = tally_json(tally, NULL);
@@ -254,6 +257,27 @@ static void counts_of_other_tables_are_refused(void **state)
     tables_free(other);
 }
 
+/* What a ledger has is read by what comes later: FORMAT.md. */
+static void the_bytes_are_those_of_version_1(void **state)
+{
+    (void)state;
+    struct tables *tables = rig_tables("a = sum[countrycode] of bytes when changed\n"
+                                       "b = maximum(3)[changed] of city, status weight lat\n"
+                                       "c = sample(4) of old_label\n"
+                                       "d = collection(4)[provider, tile] of lon\n"
+                                       "e = quantile(3) of lon - 10\n"
+                                       "f = top(3) of city\n"
+                                       "g = unique(16) of city\n");
+    struct tally *tally = rig_tally(tables, 0, 1000, 1);
+    struct buffer bytes = bytes_of(tally);
+    uint64_t hash = XXH3_64bits(bytes.data, bytes.used);
+    if (bytes.used != GOLDEN_BYTES || hash != GOLDEN_HASH)
+        fail_msg("%zu bytes, hash %llx", bytes.used, (unsigned long long)hash);
+    buffer_free(&bytes);
+    tally_free(tally);
+    tables_free(tables);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +289,7 @@ int main(void)
         cmocka_unit_test(every_byte_that_is_changed_or_missing_is_noticed),
         cmocka_unit_test(bytes_with_a_right_checksum_do_no_harm),
         cmocka_unit_test(counts_of_other_tables_are_refused),
+        cmocka_unit_test(the_bytes_are_those_of_version_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
