@@ -193,6 +193,27 @@ static void what_does_not_fit_is_other(void **state)
     cells_free(whole);
 }
 
+/* One part is full, the other far from it. */
+static void a_full_part_and_a_small_one_are_the_whole(void **state)
+{
+    (void)state;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct cells *whole = create(&kind_count, 0, 1);
+        struct cells *part[2] = {create(&kind_count, 0, 1), create(&kind_count, 0, 1)};
+        for (unsigned i = 0; i < 200000; i++) {
+            struct value index = value_number(i);
+            emit(whole, &index, 1);
+            emit(part[i % 1000 == 0], &index, 1);
+        }
+        assert_true(cells_other(part[0]) > 0 && cells_other(part[1]) == 0);
+        assert_int_equal(cells_merge(part[turn], part[!turn], NULL), 0);
+        rig_assert_same(whole, part[turn]);
+        cells_free(part[0]);
+        cells_free(part[1]);
+        cells_free(whole);
+    }
+}
+
 /* Few cells that grow: the bound is on their sum. */
 static void cells_that_grow_are_bounded_too(void **state)
 {
@@ -300,6 +321,7 @@ int main(void)
         cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(parts_of_indexed_tables_are_the_whole),
         cmocka_unit_test(what_does_not_fit_is_other),
+        cmocka_unit_test(a_full_part_and_a_small_one_are_the_whole),
         cmocka_unit_test(cells_that_grow_are_bounded_too),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(bytes_that_make_no_sense_do_no_harm),

@@ -153,6 +153,60 @@ static void what_is_frequent_is_found_among_ever_new_values(void **state)
     cells_free(all);
 }
 
+static void check_count(const cJSON *element, double truth, double bound)
+{
+    double count = cJSON_GetObjectItem(element, "count")->valuedouble;
+    double error = cJSON_GetObjectItem(element, "error")->valuedouble;
+    assert_true(count >= truth && count - error <= truth && error <= bound);
+}
+
+/* A value that one part knows well and the other has forgotten: its count is still no less than
+ * what is true, and what may be too much of it is told. Either part may be the first. */
+static void what_one_part_forgot_is_in_the_error(void **state)
+{
+    (void)state;
+    struct value known = value_text(rig_slice("known"));
+    struct value once = value_text(rig_slice("a text that is longer than all the others are here"));
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct cells *exact = create(&kind_top, 1, false), *full = create(&kind_top, 1, false);
+        emit(full, once, 1);
+        for (unsigned i = 0; i < 500; i++)
+            emit(exact, known, 1);
+        for (unsigned i = 0; i < 20; i++)
+            emit(full, known, 1);
+        for (unsigned i = 0; i < 40000; i++)
+            emit(full, value_number(i), 1);
+        size_t charge = cells_charge(full);
+        struct cells *into = turn ? full : exact, *from = turn ? exact : full;
+        assert_int_equal(cells_merge(into, from, NULL), 0);
+        cJSON *value = rig_value(into);
+        check_count(value->child, 520, cells_bound(into));
+        cJSON_Delete(value);
+        assert_int_equal(cells_charge(into), charge);
+        cells_free(exact);
+        cells_free(full);
+    }
+}
+
+static void unique_knows_that_a_part_was_full(void **state)
+{
+    (void)state;
+    struct cells *full = create(&kind_unique, 16, false), *all = create(&kind_unique, 16, false);
+    for (unsigned i = 0; i < 1000; i++)
+        emit(full, value_number(i), 1);
+    struct buffer bytes = rig_bytes(full); /* of the 16 least alone */
+    const unsigned char *at = bytes.data;
+    struct cells *least = create(&kind_unique, 16, false);
+    assert_int_equal(cells_read(least, &at, bytes.data + bytes.used, NULL), 0);
+    assert_int_equal(cells_merge(all, least, NULL), 0);
+    assert_true(cells_bound(all) > 0);
+    rig_assert_same(all, full);
+    buffer_free(&bytes);
+    cells_free(least);
+    cells_free(all);
+    cells_free(full);
+}
+
 static void unique_is_exact_up_to_n(void **state)
 {
     (void)state;
@@ -202,6 +256,8 @@ int main(void)
         cmocka_unit_test(top_is_exact_while_there_are_counters),
         cmocka_unit_test(top_by_weight),
         cmocka_unit_test(what_is_frequent_is_found_among_ever_new_values),
+        cmocka_unit_test(what_one_part_forgot_is_in_the_error),
+        cmocka_unit_test(unique_knows_that_a_part_was_full),
         cmocka_unit_test(unique_is_exact_up_to_n),
         cmocka_unit_test(unique_is_not_biased),
     };
