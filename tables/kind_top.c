@@ -1,4 +1,4 @@
-/* top: the n most frequent values, or those of most weight, with ten counters for each shown. */
+/* top: the n most frequent values, or those of most weight. */
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -8,9 +8,16 @@
 
 #define HEAVIEST 0x1p70
 
+/* Counters of one cell: the more, the smaller the error. So many fit in the memory of a table,
+ * whatever the values are; there are ten at least for each that is shown. */
+#define COUNTERS 10000
+#define COUNTERS_OF_MANY_TEXTS 3500
+#define MANY_TEXTS 6
+
 static uint32_t most_counters(const struct kind_shape *shape)
 {
-    return shape->n > 100 ? 10 * shape->n : 1000;
+    uint32_t most = shape->texts < MANY_TEXTS ? COUNTERS : COUNTERS_OF_MANY_TEXTS;
+    return 10 * shape->n > most ? 10 * shape->n : most;
 }
 
 static int emit(void *cell, const struct kind_shape *shape, const struct emission *emission,

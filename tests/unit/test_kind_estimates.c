@@ -91,12 +91,15 @@ static void quantiles_of_either_sign_and_any_size(void **state)
     cells_free(cells);
 }
 
+/* The counters of a top of few texts. */
+#define COUNTERS 10000U
+
 static void top_is_exact_while_there_are_counters(void **state)
 {
     (void)state;
     struct cells *cells = create(&kind_top, 3, false);
     char name[16];
-    for (unsigned i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < COUNTERS; i++)
         for (unsigned times = 0; times < 1U + (i == 500) * 9U + (i == 7) * 4U + (i == 999);
              times++) {
             (void)snprintf(name, sizeof name, "v%u", i);
@@ -113,6 +116,17 @@ static void top_is_exact_while_there_are_counters(void **state)
                  "{\"value\":\"v7\",\"count\":5,\"error\":0},"
                  "{\"value\":\"one too many\",\"count\":3,\"error\":1}]");
     cells_free(cells);
+}
+
+static void any_values_fit_into_as_many_counters(void **state)
+{
+    (void)state;
+    struct kind_shape shape = {.n = 350};
+    for (shape.values = 1; shape.values <= TABLE_EXPRESSIONS; shape.values++)
+        for (shape.texts = 0; shape.texts <= shape.values; shape.texts++)
+            assert_true(kind_fits(&kind_top, &shape));
+    shape = (struct kind_shape){.n = 1000, .values = 16, .texts = 16};
+    assert_false(kind_fits(&kind_top, &shape));
 }
 
 static void top_by_weight(void **state)
@@ -148,7 +162,7 @@ static void what_is_frequent_is_found_among_ever_new_values(void **state)
     double count = cJSON_GetObjectItem(first, "count")->valuedouble;
     double error = cJSON_GetObjectItem(first, "error")->valuedouble;
     assert_true(count >= often && count - error <= often);
-    assert_true(cells_bound(all) <= many / 1000.0 + 8);
+    assert_true(cells_bound(all) <= many / (double)COUNTERS + 8);
     cJSON_Delete(value);
     cells_free(all);
 }
@@ -174,7 +188,7 @@ static void what_one_part_forgot_is_in_the_error(void **state)
             emit(exact, known, 1);
         for (unsigned i = 0; i < 20; i++)
             emit(full, known, 1);
-        for (unsigned i = 0; i < 40000; i++)
+        for (unsigned i = 0; i < 40 * COUNTERS; i++)
             emit(full, value_number(i), 1);
         size_t charge = cells_charge(full);
         struct cells *into = turn ? full : exact, *from = turn ? exact : full;
@@ -254,6 +268,7 @@ int main(void)
         cmocka_unit_test(whole_numbers_to_512_are_exact),
         cmocka_unit_test(quantiles_of_either_sign_and_any_size),
         cmocka_unit_test(top_is_exact_while_there_are_counters),
+        cmocka_unit_test(any_values_fit_into_as_many_counters),
         cmocka_unit_test(top_by_weight),
         cmocka_unit_test(what_is_frequent_is_found_among_ever_new_values),
         cmocka_unit_test(what_one_part_forgot_is_in_the_error),

@@ -212,7 +212,7 @@ static void the_most_frequent_are_found(void **state)
 {
     (void)state;
     double bound = check_top(whole[TOP]);
-    assert_true(bound > 0 && bound <= RIG_RECORDS / 1000.0);
+    assert_true(bound > 0 && bound <= RIG_RECORDS / 10000.0);
 }
 
 static int by_priority(const void *left, const void *right)
