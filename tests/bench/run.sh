@@ -26,6 +26,8 @@ line line_against_sqlite_script "$speed" "$script" points/s
 line line_against_a_million_a_second "$speed" 1000000 points/s
 line line_memory "$memory" 300 MB
 line line_memory_4_times_the_points "$memory4" "$memory" MB
+read -r with without < <("$here/report.sh" "$points")
+line line_with_report "$with" "$without" points/s
 line line_speed_4_times_the_points "$speed4" "$speed" points/s
 
 "$build/places/make_cache" "$work/cache" "$points"
