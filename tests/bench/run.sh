@@ -26,9 +26,11 @@ line line_against_sqlite_script "$speed" "$script" points/s
 line line_against_a_million_a_second "$speed" 1000000 points/s
 line line_memory "$memory" 300 MB
 line line_memory_4_times_the_points "$memory4" "$memory" MB
+line line_speed_4_times_the_points "$speed4" "$speed" points/s
 read -r with without < <("$here/report.sh" "$points")
 line line_with_report "$with" "$without" points/s
-line line_speed_4_times_the_points "$speed4" "$speed" points/s
+read -r with without < <("$here/report.sh" "$points" 3 again)
+line line_with_report_of_a_cache_that_hardly_changes "$with" "$without" points/s
 
 "$build/places/make_cache" "$work/cache" "$points"
 "$build/bench/bench_library" "$work/cache"
