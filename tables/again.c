@@ -42,6 +42,9 @@ void again_begin(struct again *again, const struct table *table)
     *again = (struct again){.decides = true};
     again->decides = add_fields(again, table->condition);
     again->deciding = again->count;
+    again->by_truths = true;
+    for (unsigned i = 0; i < again->deciding; i++)
+        again->by_truths = again->by_truths && again->input[i].read == AGAIN_TRUTH;
     again->usable = again->decides && table->kind->again != NULL;
     again->usable = again->usable && add_fields(again, table->weight);
     for (unsigned i = 0; i < table->indexes; i++)

@@ -29,9 +29,10 @@ struct again_input {
 enum again_outcome { AGAIN_PASSED, AGAIN_SKIPPED, AGAIN_EMITTED };
 
 struct again {
-    bool decides; /* all the fields of the condition are inputs, */
-    bool usable;  /* and of all the rest, and the kind can do it */
-    bool known;   /* a record was remembered */
+    bool decides;   /* all the fields of the condition are inputs, */
+    bool usable;    /* and of all the rest, and the kind can do it */
+    bool by_truths; /* the condition looks at nothing but truths */
+    bool known;     /* a record was remembered */
     enum again_outcome outcome;
     double number, weight; /* of what was emitted */
     unsigned deciding;     /* inputs of the condition, the first ones */
@@ -98,6 +99,12 @@ static inline bool again_input_same(const struct again_input *input,
         return observed->old != NULL &&
                again_text_same(input, &observed->old->address.field[input->offset]);
     }
+}
+
+/* again_passed: whether the table passed over the last record because of its truths alone. */
+static inline bool again_passed(const struct again *again)
+{
+    return again->known && again->by_truths && again->outcome == AGAIN_PASSED;
 }
 
 /* again_same: whether the record looks to the table as the one remembered. */

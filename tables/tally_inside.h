@@ -13,8 +13,13 @@ struct count {
     struct again again;
 };
 
+/* The truths of a record lie side by side. */
+#define TALLY_TRUTHS offsetof(struct observed, judged)
+#define TALLY_TRUTHS_BYTES (offsetof(struct observed, country_changed) + 1 - TALLY_TRUTHS)
+
 struct tally {
     const struct tables *tables;
+    unsigned char truths[TALLY_TRUTHS_BYTES]; /* of the last record */
     struct field_source source;
     struct count count[]; /* of each table */
 };
