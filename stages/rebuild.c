@@ -54,33 +54,7 @@ out:
     return result;
 }
 
-/* --- what was counted --------------------------------------------------------------- */
-
-static bool counts(const struct rebuild_settings *settings)
-{
-    return settings->tables != NULL && settings->tables->count > 0;
-}
-
-static int open_tally(struct rebuild *rebuild, struct error *err)
-{
-    rebuild_observe_begin(rebuild);
-    return tally_create(&rebuild->tally, rebuild->settings->tables, err);
-}
-
-static int record_tile(struct rebuild *rebuild, struct error *err)
-{
-    struct buffer bytes = {0};
-    struct counted counted = {.answers = rebuild->count};
-    int result = 0;
-    if (rebuild->count > 0)
-        result = tally_write(rebuild->tally, &bytes, err);
-    counted.data = bytes.data;
-    counted.bytes = bytes.used;
-    if (result == 0)
-        result = ledger_tile_rebuilt(rebuild->settings->ledger, rebuild->record, &counted, err);
-    buffer_free(&bytes);
-    return result;
-}
+/* --- the tile ------------------------------------------------------------------------- */
 
 static int build_tile(struct rebuild *rebuild, struct error *err)
 {
@@ -92,11 +66,25 @@ static int build_tile(struct rebuild *rebuild, struct error *err)
         return -1;
     if (asked && counted.entries == 0)
         return error_set(err, ERROR_CORRUPT, "points of tile %u were asked but it is empty", tile);
-    if (asked && counts(settings) && open_tally(rebuild, err) != 0)
-        return -1;
     if (!asked && counted.folded == 0)
         return 0;
     return build_pair(rebuild, counted.entries, err);
+}
+
+static int record_tile(const struct rebuild *rebuild, const struct counting *counting,
+                       struct error *err)
+{
+    struct buffer bytes = {0};
+    struct counted counted = {.answers = counting->rebuild.count};
+    int result = 0;
+    if (counted.answers > 0)
+        result = tally_write(counting->rebuild.tally, &bytes, err);
+    counted.data = bytes.data;
+    counted.bytes = bytes.used;
+    if (result == 0)
+        result = ledger_tile_rebuilt(rebuild->settings->ledger, rebuild->record, &counted, err);
+    buffer_free(&bytes);
+    return result;
 }
 
 int rebuild_tile(const struct rebuild_settings *settings, uint32_t tile, struct tile_record *out,
@@ -106,35 +94,19 @@ int rebuild_tile(const struct rebuild_settings *settings, uint32_t tile, struct 
     struct tile_record record = {.tile = tile,
                                  .row = cache_manifest(settings->merged->base)->tiles[tile]};
     struct rebuild rebuild = {.settings = settings, .record = &record};
+    struct counting counting;
     record.found_before = record.row.info.outcomes[OUTCOME_FOUND];
+    if (counting_start(&counting, settings, tile, err) != 0)
+        return -1;
     answer_stream_open(&rebuild.answers, settings, NULL, first[0], first[1]);
     int result = build_tile(&rebuild, err);
+    if (counting_wait(&counting, result == 0 ? err : NULL) != 0)
+        result = -1;
     if (result == 0)
-        result = record_tile(&rebuild, err);
+        result = record_tile(&rebuild, &counting, err);
     answer_stream_close(&rebuild.answers);
-    tally_free(rebuild.tally);
+    counting_end(&counting);
     if (result == 0)
         *out = record;
-    return result;
-}
-
-int rebuild_count(const struct rebuild_settings *settings, const struct batch_list *batches,
-                  uint32_t tile, struct tally *into, uint64_t *answers, struct error *err)
-{
-    const uint64_t *first = &settings->first_ordinal_of_tile[tile];
-    struct tile_record record = {.tile = tile};
-    struct rebuild rebuild = {.settings = settings, .record = &record};
-    if (first[0] == first[1])
-        return 0;
-    if (open_tally(&rebuild, err) != 0)
-        return -1;
-    answer_stream_open(&rebuild.answers, settings, batches, first[0], first[1]);
-    int result = rebuild_join(&rebuild, NULL, err);
-    answer_stream_close(&rebuild.answers);
-    if (result == 0 && rebuild.count > 0)
-        result = tally_merge(into, rebuild.tally, err);
-    if (result == 0)
-        *answers += rebuild.count;
-    tally_free(rebuild.tally);
     return result;
 }

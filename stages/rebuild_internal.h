@@ -3,6 +3,8 @@
 #ifndef REFRESHD_STAGES_REBUILD_INTERNAL_H
 #define REFRESHD_STAGES_REBUILD_INTERNAL_H
 
+#include <pthread.h>
+
 #include "cachefmt/pair_builder.h"
 #include "stages/rebuild.h"
 
@@ -51,7 +53,8 @@ struct rebuild {
     struct answer_measure measure;        /* that `observed` has */
     struct observed observed;             /* the last of them */
     struct slice outcomes[SETTLED_COUNT]; /* their names */
-    uint64_t now; /* unix milliseconds; 0 = what is joined is not rebuilt yet */
+    bool beside;                          /* the tile is being rebuilt just now */
+    uint64_t now;                         /* then: unix milliseconds; else 0 */
 };
 
 /* rebuild_join: every entry of the tile, after its answer if it has one, into the builder (NULL =
@@ -67,5 +70,23 @@ struct changes {
 void rebuild_observe_begin(struct rebuild *rebuild);
 int rebuild_observe(struct rebuild *rebuild, const struct entry *old, const struct entry *new,
                     const struct changes *changes, struct error *err);
+
+/* Counting beside a rebuild, in a thread of its own. counting_start: nothing is started when
+ * nothing is to be counted; after a failure nothing is to be ended. counting_wait, once: the join
+ * has ended, rebuild.tally and rebuild.count are there; -1 when it failed, for which err may be
+ * NULL. Then counting_end. */
+struct counting {
+    struct rebuild_settings settings;
+    struct tile_record record;
+    struct rebuild rebuild;
+    pthread_t thread;
+    bool started;
+    int result;
+    struct error error;
+};
+int counting_start(struct counting *counting, const struct rebuild_settings *settings,
+                   uint32_t tile, struct error *err);
+int counting_wait(struct counting *counting, struct error *err);
+void counting_end(struct counting *counting);
 
 #endif

@@ -139,7 +139,7 @@ int rebuild_join(struct rebuild *rebuild, struct pair_builder *builder, struct e
     while ((more = merged_next(&walk, &entry, err)) > 0) {
         if (entries++ % ENTRIES_BETWEEN_LOOKS == 0) {
             pulse_beat(rebuild->settings->pulse);
-            rebuild->now = builder != NULL ? clock_unix_ms() : 0;
+            rebuild->now = rebuild->beside ? clock_unix_ms() : 0;
             if (is_stopped(rebuild->settings))
                 return error_set(err, ERROR_CANCELED, "the rebuild of tile %u was stopped",
                                  rebuild->record->tile);

@@ -58,27 +58,42 @@ static uint32_t slots_for(uint32_t room)
     return slots;
 }
 
-static int make_room(struct counters *counters, uint32_t most, struct error *err)
+/* Room for exactly so many, the counters in their slots; heap: none. */
+static int set_room(struct counters *counters, uint32_t room, struct error *err)
 {
-    if (counters->used < counters->room)
-        return 0;
-    uint32_t room = counters->room > 0 ? 2 * counters->room : FEWEST;
-    room = room < most ? room : most;
     uint32_t *slot = calloc(slots_for(room), sizeof *slot);
-    struct counter *larger = realloc(counters->counter, room * sizeof *larger);
-    if (larger != NULL)
-        counters->counter = larger;
-    if (slot == NULL || larger == NULL) {
+    struct counter *moved = realloc(counters->counter, room * sizeof *moved);
+    if (moved != NULL)
+        counters->counter = moved;
+    if (slot == NULL || moved == NULL) {
         free(slot);
         return error_memory(err, "a table");
     }
     free(counters->slot);
+    free(counters->heap);
+    counters->heap = NULL;
     counters->slot = slot;
     counters->slots = slots_for(room);
     counters->room = room;
     for (uint32_t i = 0; i < counters->used; i++)
         *find(counters, &counters->counter[i]) = i + 1;
     return 0;
+}
+
+/* The room that so many counters have when they come one by one. */
+static uint32_t usual_room(uint32_t used, uint32_t most)
+{
+    uint32_t room = FEWEST;
+    while (room < used)
+        room *= 2;
+    return room < most ? room : most;
+}
+
+static int make_room(struct counters *counters, uint32_t most, struct error *err)
+{
+    return counters->used < counters->room
+               ? 0
+               : set_room(counters, usual_room(counters->used + 1, most), err);
 }
 
 static double count_at(const struct counters *counters, uint32_t place)
@@ -192,51 +207,121 @@ int counters_add(struct counters *counters, uint32_t most, const struct counter 
     return 0;
 }
 
-/* Add to `all` the counters of one side, with what the other may have forgotten of them. */
-static int add_side(struct counters *all, const struct counters *side, const struct counters *other,
-                    struct error *err)
+static int by_value(const void *left, const void *right)
 {
-    for (uint32_t i = 0; i < side->used; i++) {
-        struct counter counter = side->counter[i];
-        double forgotten = lookup(other, &counter) == NULL ? other->floor : 0;
-        counter.count += forgotten;
-        counter.error += forgotten;
-        if (counters_add(all, UINT32_MAX, &counter, err) != 0)
+    const struct counter *a = left, *b = right;
+    uint32_t both = a->bytes < b->bytes ? a->bytes : b->bytes;
+    int order = memcmp(a->value, b->value, both);
+    return order != 0 ? order : (a->bytes > b->bytes) - (a->bytes < b->bytes);
+}
+
+static int by_count(const void *left, const void *right)
+{
+    const struct counter *a = left, *b = right;
+    return a->count != b->count ? (a->count > b->count ? -1 : 1) : by_value(left, right);
+}
+
+/* --- merging ---------------------------------------------------------------------------- */
+
+/* What `from` has no counter for may have come floor times in it. */
+static void doubt(struct counters *into, const struct counters *from)
+{
+    for (uint32_t i = 0; i < into->used && from->floor > 0; i++) {
+        struct counter *counter = &into->counter[i];
+        if (lookup(from, counter) == NULL) {
+            counter->count += from->floor;
+            counter->error += from->floor;
+        }
+    }
+}
+
+/* There is room for all. */
+static int take_in(struct counters *into, const struct counters *from, double floor,
+                   struct error *err)
+{
+    for (uint32_t i = 0; i < from->used; i++) {
+        struct counter more = from->counter[i];
+        struct counter *counter = lookup(into, &more);
+        if (counter != NULL) {
+            counter->count += more.count;
+            counter->error += more.error;
+            continue;
+        }
+        more.count += floor;
+        more.error += floor;
+        if (append(into, UINT32_MAX, &more, err) != 0)
             return -1;
     }
     return 0;
 }
 
+static void swap(struct counter *a, struct counter *b)
+{
+    struct counter kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Put the counters that are among the `first` largest first (Hoare's quickselect); no two are the
+ * same to by_count. */
+static void select_largest(struct counter *counter, uint32_t count, uint32_t first)
+{
+    int64_t low = 0, high = (int64_t)count - 1, wanted = (int64_t)first - 1;
+    while (low < high) {
+        struct counter pivot = counter[low + (high - low) / 2];
+        int64_t left = low - 1, right = high + 1;
+        for (;;) {
+            do
+                left++;
+            while (by_count(&counter[left], &pivot) < 0);
+            do
+                right--;
+            while (by_count(&counter[right], &pivot) > 0);
+            if (left >= right)
+                break;
+            swap(&counter[left], &counter[right]);
+        }
+        if (wanted <= right)
+            high = right;
+        else
+            low = right + 1;
+    }
+}
+
+/* Keep the `most` largest; the largest of the others becomes the floor, if that is more. */
+static void forget_smallest(struct counters *counters, uint32_t most)
+{
+    if (counters->used <= most)
+        return;
+    select_largest(counters->counter, counters->used, most);
+    for (uint32_t i = most; i < counters->used; i++) {
+        if (counters->counter[i].count > counters->floor)
+            counters->floor = counters->counter[i].count;
+        free(counters->counter[i].value);
+    }
+    counters->used = most;
+}
+
 int counters_merge(struct counters *into, const struct counters *from, uint32_t most,
                    struct error *err)
 {
-    struct counters all = {0}, kept = {0};
-    struct counter *sorted = NULL;
-    int result = -1;
-    if (add_side(&all, into, from, err) != 0 || add_side(&all, from, into, err) != 0)
-        goto out;
-    sorted = counters_sorted(&all, COUNTERS_BY_COUNT);
-    if (sorted == NULL) {
-        error_memory(err, "a table");
-        goto out;
-    }
-    uint32_t keep = all.used < most ? all.used : most;
-    for (uint32_t i = 0; i < keep; i++)
-        if (counters_add(&kept, most, &sorted[i], err) != 0)
-            goto out;
-    kept.floor = into->floor + from->floor;
-    if (all.used > keep && sorted[keep].count > kept.floor)
-        kept.floor = sorted[keep].count;
-    kept.longest = into->longest > from->longest ? into->longest : from->longest;
-    struct counters old = *into;
-    *into = kept;
-    kept = old;
-    result = 0;
-out:
-    free(sorted);
-    counters_end(&kept);
-    counters_end(&all);
-    return result;
+    double floor = into->floor;
+    if (from->used == 0)
+        return 0;
+    if (into->used + from->used > into->room && set_room(into, into->used + from->used, err) != 0)
+        return -1;
+    doubt(into, from);
+    if (take_in(into, from, floor, err) != 0)
+        return -1;
+    into->floor += from->floor;
+    into->longest = into->longest > from->longest ? into->longest : from->longest;
+    uint32_t all = into->used;
+    forget_smallest(into, most);
+    into->recent = 0;
+    free(into->heap);
+    into->heap = NULL;
+    uint32_t room = usual_room(into->used, most);
+    return all == into->used && room == into->room ? 0 : set_room(into, room, err);
 }
 
 static size_t table_bytes(uint32_t room)
@@ -263,20 +348,6 @@ void counters_end(struct counters *counters)
     free(counters->counter);
     free(counters->slot);
     free(counters->heap);
-}
-
-static int by_value(const void *left, const void *right)
-{
-    const struct counter *a = left, *b = right;
-    uint32_t both = a->bytes < b->bytes ? a->bytes : b->bytes;
-    int order = memcmp(a->value, b->value, both);
-    return order != 0 ? order : (a->bytes > b->bytes) - (a->bytes < b->bytes);
-}
-
-static int by_count(const void *left, const void *right)
-{
-    const struct counter *a = left, *b = right;
-    return a->count != b->count ? (a->count > b->count ? -1 : 1) : by_value(left, right);
 }
 
 struct counter *counters_sorted(const struct counters *counters, enum counters_order order)
