@@ -21,6 +21,10 @@ line() { # name ours theirs unit
     awk -v n="$1" -v o="$2" -v t="$3" -v u="$4" \
         'BEGIN {printf "BENCH %s ours=%.4g theirs=%.4g unit=%s ratio=%.3g\n", n, o, t, u, t ? o / t : 0}'
 }
+no_tables() { # a configuration's [report] that takes each of the usual tables out
+    echo "[report]"
+    sed -n 's/^[^"]*"\([a-z_]* =\) .*/\1/p' "$here/../../tables/defaults.c" | sort -u
+}
 free_port() {
     /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }

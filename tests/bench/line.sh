@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# line.sh POINTS [usual|none [again]]: refresh a cache of that many clustered points with the gazetteer and print,
-# from start to published: points per second, and the peak of refreshd's memory (mapped files aside),
-# MB. none: count no tables. again: of a cache that was refreshed before, so that no address changes.
+# line.sh POINTS [usual|none [again]]: refresh a cache of that many clustered points with the gazetteer
+# and print, from start to published: points per second, and the peak of refreshd's memory (mapped files
+# aside), MB. none: count no tables. again: of a cache that was refreshed before, so that no address changes.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 build=${REFRESHD_BUILD:-build}
@@ -21,11 +21,7 @@ listen =
 [control]
 socket = $work/control.sock
 EOF
-if [ "${2:-}" = none ]; then # each of the usual tables is taken out
-    echo "[report]" >>"$work/refreshd.conf"
-    sed -n 's/^[^"]*"\([a-z_]* =\) .*/\1/p' "$here/../../tables/defaults.c" | sort -u \
-        >>"$work/refreshd.conf"
-fi
+[ "${2:-}" != none ] || no_tables >>"$work/refreshd.conf"
 "$build/places/make_cache" "$work/cache" "$points" >&2
 sync # what the preparation wrote is not part of the measurement
 ctl() { "$build/refreshctl" --config "$work/refreshd.conf" "$@"; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # network.sh: how fast one worker asks a geocoder over HTTP, against what users would pick instead.
 # Nginx answers on core 1, all clients take turns on core 0. Prints BENCH lines. BENCH_NETWORK_POINTS
-# (400000) sizes it; the clients' figures are the best of three rounds, ours is of the steady part of
-# a whole refresh: requests, parsing, writing, rebuilding.
+# (400000) sizes it; all figures are the best of three rounds, ours of the steady part of a whole
+# refresh: requests, parsing, writing, rebuilding, counting its report.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 build=$(readlink -f "${REFRESHD_BUILD:-build}")
@@ -66,10 +66,10 @@ for _ in $(seq 100); do
 done
 
 # --- ours: a refresh by one worker --------------------------------------------------------------
-# refresh POINTS BATCH PROVIDER: writes to $work/result: requests per second, and the daemon's CPU
+# refresh POINTS BATCH PROVIDER [usual|none]: with the usual tables or none; writes to $work/result: requests per second, and the daemon's CPU
 # time per request, microseconds
 refresh() {
-    local cache=$1 batch=$2 provider=$3 total=$(($1 / $2))
+    local cache=$1 batch=$2 provider=$3 tables=${4:-usual} total=$(($1 / $2))
     rm -rf "$work/run" && mkdir "$work/run"
     echo benchmark-key >"$work/run/key"
     cat >"$work/run/refreshd.conf" <<EOF
@@ -94,6 +94,7 @@ listen =
 [control]
 socket = $work/run/control.sock
 EOF
+    [ "$tables" = usual ] || no_tables >>"$work/run/refreshd.conf"
     ctl() { "${on_server[@]}" "$build/refreshctl" --config "$work/run/refreshd.conf" "$@"; }
     "$build/places/make_cache" "$work/run/cache" "$cache" >&2
     sync
@@ -126,8 +127,19 @@ EOF
 best() { sort -g | tail -1; }
 three() { for _ in 1 2 3; do "$@"; done; }
 
-refresh "$points" 1 nominatim
-read -r ours ours_cpu <"$work/result"
+refresh_best() { # the best of three rounds with the tables and of three without, in turns
+    ours=0 ours_cpu=0 bare_line=0
+    for _ in 1 2 3; do
+        refresh "$points" 1 nominatim none
+        read -r speed _ <"$work/result"
+        bare_line=$((speed > bare_line ? speed : bare_line))
+        refresh "$points" 1 nominatim
+        read -r speed cpu <"$work/result"
+        [ "$speed" -le "$ours" ] || ours=$speed ours_cpu=$cpu
+    done
+}
+refresh_best
+line network_with_report "$ours" "$bare_line" req/s
 if command -v wrk >/dev/null; then
     limit=$(three "${on_client[@]}" wrk -t1 -c$flight -d2s "$base/reverse?lat=1.5&lon=2.5&format=jsonv2" |
         awk '/Requests\/sec/ {print $2}' | best)
