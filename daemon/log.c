@@ -17,9 +17,8 @@
 #define LINE_BYTES 2048
 #define JOURNAL_SOCKET "/run/systemd/journal/socket" /* without it, libsystemd drops lines */
 
-static bool is_journal; /* what stderr is */
-static _Atomic bool
-    has_fields; /* lines go to the journal with fields; other threads may log before */
+static bool is_journal;                                  /* what stderr is */
+static _Atomic bool has_fields;                          /* lines go to the journal with fields */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards repeat */
 static struct log_repeat repeat;
 

@@ -14,8 +14,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 void log_begin(void);
 
 /* log_use_fields: give the journal fields from now on, where stderr is the journal. Not before the
- * daemon is sure to live on: of a process that is gone the journal can't tell the unit. Once, while
- * there is one thread that logs. */
+ * daemon is sure to live on: of a process that is gone the journal can't tell the unit. Other
+ * threads may log meanwhile. */
 void log_use_fields(void);
 
 /* log_event: the keys and values of the line come from the format; values with spaces are the
