@@ -112,8 +112,11 @@ def test_a_run_from_its_start_to_its_end():
             pages.append(Page(port))
             return pages[-1]['refreshd_run_state{state="idle"}']
         wait_for(ended, 60, "the end of the run")
-        pages.append(wait_for(lambda: (lambda p: p if p["refreshd_serving_generation"] == 2 and
-                                       p["refreshd_entries_uncounted"] == 0 else None)(Page(port)),
+
+        def is_counted(page):  # the census may still be that of the old entries
+            return (page["refreshd_serving_generation"] == 2 and page["refreshd_entries_uncounted"] == 0
+                    and page['refreshd_entry_age_seconds_bucket{le="86400"}'] > 0)
+        pages.append(wait_for(lambda: (lambda page: page if is_counted(page) else None)(Page(port)),
                               what="the census of the new generation").check())
         for earlier, later in zip(pages, pages[1:]):
             for key, value in earlier.counters().items():
