@@ -107,7 +107,7 @@ struct closing {
 /* A report never keeps a run from ending: what can't be counted is not in it. */
 static void closing_begin(struct closing *closing, struct line *line, enum run_result result)
 {
-    struct error own;
+    struct error own = {0};
     struct run_record run = run_copy(line);
     *closing = (struct closing){.result = result};
     int lacking = report_at_end(line, &closing->tally, &closing->counted.answers, &own);
